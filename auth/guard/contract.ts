@@ -1,0 +1,53 @@
+/** Who is calling, as a verified token says it. Made by identity, believed by every service. */
+export interface Identity {
+  user: NamedInDomain;
+  scope: Scope;
+  /** Roles held on the scope, implied roles included; names lower or mixed case as stored. */
+  roles: readonly { id: string; name: string }[];
+  /** When the token ends, milliseconds since the epoch. */
+  expiresAtMs: number;
+  /** First element: this token; last: the chain it came from. */
+  auditIds: readonly string[];
+}
+
+export interface NamedInDomain {
+  id: string;
+  name: string;
+  domain: { id: string; name: string };
+}
+
+export type Scope =
+  | { kind: 'unscoped' }
+  | { kind: 'project'; project: NamedInDomain }
+  | { kind: 'domain'; domain: { id: string; name: string } }
+  | { kind: 'system' };
+
+/** Turns a token into an identity. Implemented in process by `auth`, over HTTP by `auth/client.ts`, cached by `caching-verifier.ts`. */
+export interface TokenVerifier {
+  /**
+   * @returns the identity, or undefined for a token that is malformed, expired, revoked or of a disabled user or project.
+   * @throws when identity cannot be asked: answered 503, never taken for "valid" nor "invalid".
+   */
+  verify(token: string): Promise<Identity | undefined>;
+}
+
+/**
+ * Counts what may make a verified token untrue: revocations, role and status changes. In one process a shared integer that
+ * identity bumps and every thread reads; a cached identity is used only at the count it was verified at.
+ */
+export interface RevocationEpoch {
+  current(): number;
+}
+
+/**
+ * What a policy rule may compare: attributes of the stored record that a request is about, from the database only, never
+ * from a body or a query. `project_id` and `user_id` are the usual ones.
+ */
+export type PolicyTarget = Readonly<Record<string, string | null | undefined>>;
+
+/** The rules of one service: OpenStack's policy language over an identity and a target. */
+export interface Policy {
+  /** @throws ApiError 403 naming the action, when no rule allows it. */
+  authorize(action: string, identity: Identity, target?: PolicyTarget): void;
+  allows(action: string, identity: Identity, target?: PolicyTarget): boolean;
+}
