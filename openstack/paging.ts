@@ -44,7 +44,7 @@ function parseLimit(text: string | undefined, rules: PagingRules): number {
 
 function parseSort(query: Query, rules: PagingRules): readonly SortKey[] {
   const combined = first(query['sort']);
-  const keys = combined ? combined.split(',').map((part) => part.split(':') as [string, string?]) : legacySort(query);
+  const keys = combined ? combined.split(',').map((part) => part.split(':') as [string, (string | undefined)?]) : legacySort(query);
   if (keys.length === 0) return rules.defaultSort;
   return keys.map(([field, direction = 'desc']) => {
     if (!rules.sortable.includes(field))
@@ -54,7 +54,7 @@ function parseSort(query: Query, rules: PagingRules): readonly SortKey[] {
   });
 }
 
-function legacySort(query: Query): [string, string?][] {
+function legacySort(query: Query): [string, (string | undefined)?][] {
   const fields = [query['sort_key'] ?? []].flat();
   const directions = [query['sort_dir'] ?? []].flat();
   return fields.map((field, index) => [field, directions[index] ?? directions[0]]);
@@ -63,17 +63,17 @@ function legacySort(query: Query): [string, string?][] {
 /**
  * Sorts the records and cuts the page out.
  *
- * @param valueOf the value of a sort field; undefined and null sort first.
+ * @param fieldOf the value of a sort field; undefined and null sort first.
  * @returns the page and whether records follow it; undefined if the marker names no record of the list.
  */
 export function cutPage<T extends { id: string }>(
   records: readonly T[],
   query: PageQuery,
-  valueOf: (record: T, field: string) => string | number | boolean | null | undefined,
+  fieldOf: (record: T, field: string) => string | number | boolean | null | undefined,
 ): { page: T[]; more: boolean } | undefined {
   const sorted = [...records].sort((left, right) => {
     for (const { field, direction } of query.sort) {
-      const order = compare(valueOf(left, field), valueOf(right, field));
+      const order = compare(fieldOf(left, field), fieldOf(right, field));
       if (order !== 0) return direction === 'asc' ? order : -order;
     }
     return compare(left.id, right.id);
