@@ -1,0 +1,134 @@
+import type { Timestamp } from '../common/timestamp.ts';
+
+/**
+ * Accounts and containers on one node's devices. One writer per process keeps counters exact; everything is idempotent by timestamp.
+ *
+ * Promises, shown by `test/contract/listing-store.ts` for the store and for the client:
+ * - What resolved is durable, or (object rows) covered by a pending record that the object server sends again.
+ * - Counters are the counts and sums of the live rows, exactly.
+ * - Pages cost the same wherever in the listing they begin.
+ *
+ * Refusals are `ApiError`s: `AccountNotFound` 404, `ContainerNotFound` 404, `ContainerNotEmpty` 409, `OlderVersion` 409
+ * (details.timestamp), `PolicyConflict` 409 (details.policyIndex), `DeviceUnavailable` 507.
+ */
+export interface ListingStore {
+  accountInfo(target: AccountTarget): Promise<AccountInfo>;
+  /** Creates the account where there is none. */
+  updateAccount(target: AccountTarget, change: MetadataUpdate): Promise<{ created: boolean }>;
+  removeAccount(target: AccountTarget, removal: { timestamp: Timestamp }): Promise<void>;
+  listContainers(target: AccountTarget, query: ListingQuery): Promise<ListingPage>;
+  /** Rows from container servers: creation, removal, new counts. Creates the account where `autocreate` says so. */
+  applyContainerRows(target: AccountTarget, rows: readonly ContainerRow[]): Promise<void>;
+
+  containerInfo(target: ContainerTarget): Promise<ContainerInfo>;
+  /** Creates the container, or updates the metadata of the one there. Reports to `accounts` before it resolves (bounded). */
+  createContainer(target: ContainerTarget, creation: ContainerCreation): Promise<{ created: boolean }>;
+  /** @throws ContainerNotFound. */
+  updateContainer(target: ContainerTarget, change: MetadataUpdate): Promise<void>;
+  /** @throws ContainerNotFound, ContainerNotEmpty. */
+  removeContainer(
+    target: ContainerTarget,
+    removal: { timestamp: Timestamp; accounts: readonly ReplicaAddress[] },
+  ): Promise<void>;
+  listObjects(target: ContainerTarget, query: ListingQuery): Promise<ListingPage>;
+  /** @throws ContainerNotFound: the sender takes its write back. */
+  applyObjectRows(target: ContainerTarget, rows: readonly ObjectRow[]): Promise<void>;
+}
+
+export interface AccountTarget {
+  device: string;
+  partition: number;
+  account: string;
+}
+
+export interface ContainerTarget extends AccountTarget {
+  container: string;
+}
+
+/** A replica of an account or a container on some node. */
+export interface ReplicaAddress {
+  ip: string;
+  port: number;
+  device: string;
+  partition: number;
+}
+
+/** Header name in lower case to value; an empty value removes the name. Each name carries the change's timestamp: the newest wins. */
+export interface MetadataUpdate {
+  timestamp: Timestamp;
+  metadata: Readonly<Record<string, string>>;
+}
+
+export interface ContainerCreation extends MetadataUpdate {
+  /** Policy asked for; undefined = the one there, else the default. */
+  policyIndex?: number | undefined;
+  defaultPolicyIndex: number;
+  /** The account's replicas that this container replica reports to. */
+  accounts: readonly ReplicaAddress[];
+}
+
+export interface AccountInfo {
+  createdAt: Timestamp;
+  containerCount: number;
+  objectCount: number;
+  bytesUsed: number;
+  /** By policy index; only policies that the account has containers of. */
+  policies: readonly { policyIndex: number; containerCount: number; objectCount: number; bytesUsed: number }[];
+  metadata: Readonly<Record<string, string>>;
+}
+
+export interface ContainerInfo {
+  createdAt: Timestamp;
+  putTimestamp: Timestamp;
+  objectCount: number;
+  bytesUsed: number;
+  policyIndex: number;
+  metadata: Readonly<Record<string, string>>;
+}
+
+export interface ContainerRow {
+  name: string;
+  putTimestamp: Timestamp;
+  /** `0` while the container lives. */
+  deleteTimestamp: Timestamp;
+  objectCount: number;
+  bytesUsed: number;
+  policyIndex: number;
+}
+
+export type ObjectRow =
+  | { name: string; timestamp: Timestamp; deleted: true }
+  | {
+      name: string;
+      deleted: false;
+      /** Of the data. */
+      timestamp: Timestamp;
+      contentType: string;
+      contentTypeTimestamp: Timestamp;
+      metadataTimestamp: Timestamp;
+      etag: string;
+      sizeBytes: number;
+    };
+
+export interface ListingQuery {
+  /** 0..10000. */
+  limit: number;
+  prefix: string;
+  /** May be several bytes; '' = none. */
+  delimiter: string;
+  /** Names after this one (before it, when reversed); '' = none. */
+  marker: string;
+  /** Names before this one (after it, when reversed); '' = none. */
+  endMarker: string;
+  reverse: boolean;
+  /** `path=x`: the objects directly below `x/`, no subdirs; undefined = not asked. */
+  path?: string | undefined;
+}
+
+/**
+ * Rows in order of their names' UTF-8 bytes, each the JSON text that a client gets:
+ * `{"hash","last_modified","bytes","name","content_type"}`, `{"name","count","bytes","last_modified"}` or `{"subdir"}`.
+ */
+export interface ListingPage {
+  rows: readonly string[];
+}

@@ -1,0 +1,123 @@
+import type { Timestamp } from '../common/timestamp.ts';
+
+/**
+ * The objects on one node's devices, as the proxy uses them: in process for its own node, over HTTP (`client.ts`) for others.
+ *
+ * Promises, shown by `test/contract/object-store.ts` for every engine and for the client:
+ * - An object is a set of versions; what a reader sees is their fold (`ObjectState`): the newest data or tombstone, the newest
+ *   metadata after it, the content type by its own timestamp.
+ * - A write that resolved survives kill -9 and power loss. A write older than what is there is refused and changes nothing.
+ * - No byte is served that does not match its checksum.
+ *
+ * Refusals are `ApiError`s with these codes: `OlderVersion` 409 (details.timestamp: the newest one there), `ObjectExists` 412,
+ * `ObjectNotFound` 404, `ContainerNotFound` 404 (the listing update found no container; the version has been taken back),
+ * `ChecksumMismatch` 422, `InsufficientStorage` 507, `DeviceUnavailable` 507, `CorruptObject` 500 (quarantined: ask another replica).
+ */
+export interface ObjectStore {
+  /**
+   * Begins a new version with data. Nothing is visible before `commit`.
+   * @throws OlderVersion, ObjectExists (with `onlyIfAbsent`), InsufficientStorage, DeviceUnavailable.
+   */
+  create(target: ObjectTarget, version: NewObject): Promise<ObjectUpload>;
+  /** The fold and a way to its bytes. @throws ObjectNotFound (details.timestamp of the tombstone, where there is one). */
+  open(target: ObjectTarget): Promise<ObjectReading>;
+  /** Replaces the changeable metadata. @throws ObjectNotFound, OlderVersion. @returns the fold after it. */
+  setMetadata(target: ObjectTarget, change: MetadataChange): Promise<ObjectState>;
+  /** Writes a tombstone, whether or not data is there. @throws OlderVersion. @returns what was there: data or none. */
+  remove(target: ObjectTarget, removal: ObjectRemoval): Promise<{ existed: boolean }>;
+}
+
+export interface ObjectTarget {
+  /** Name of the device on that node, as the ring has it. */
+  device: string;
+  partition: number;
+  account: string;
+  container: string;
+  object: string;
+  /** Index of the storage policy, 0..: each has devices' space of its own. */
+  policyIndex: number;
+}
+
+/** Header name in lower case to value. */
+export type Metadata = Readonly<Record<string, string>>;
+
+export interface NewObject {
+  timestamp: Timestamp;
+  contentType: string;
+  /** `Content-Length` where the client told it: lets a full device refuse before the body. */
+  sizeBytes?: number;
+  /** Kept until the next version with data: `x-object-sysmeta-*`, `x-static-large-object`, … */
+  fixedMetadata: Metadata;
+  /** Replaced as a whole by a POST: `x-object-meta-*`, `content-encoding`, `x-delete-at`, `x-object-transient-sysmeta-*`, … */
+  metadata: Metadata;
+  /** `If-None-Match: *`. */
+  onlyIfAbsent: boolean;
+  /** The container replica that this object replica reports to; undefined where another replica does it. */
+  listing?: ListingReport | undefined;
+}
+
+export interface MetadataChange {
+  timestamp: Timestamp;
+  metadata: Metadata;
+  /** Only where the client sent one. */
+  contentType?: string;
+  listing?: ListingReport | undefined;
+}
+
+export interface ObjectRemoval {
+  timestamp: Timestamp;
+  listing?: ListingReport | undefined;
+}
+
+/** Where a listing row goes: a container's replica. */
+export interface ListingReport {
+  ip: string;
+  port: number;
+  device: string;
+  partition: number;
+}
+
+export interface ObjectUpload {
+  /** Resolves when the next chunk is welcome. The chunk's memory may be reused after that. */
+  write(chunk: Uint8Array): Promise<void>;
+  /**
+   * Makes the version durable, then visible, then listed (waited for within a bound; later from the pending record).
+   * @throws ChecksumMismatch if `etag` or `sizeBytes` is not what arrived; ContainerNotFound; nothing is left behind then.
+   */
+  commit(footer: UploadFooter): Promise<void>;
+  /** Forgets what was written. Never rejects; harmless after `commit`. */
+  abort(): Promise<void>;
+}
+
+export interface UploadFooter {
+  /** MD5 of the body, lower case hex, computed once in the proxy. */
+  etag: string;
+  sizeBytes: number;
+  /** Metadata known only after the body; overrides `NewObject.fixedMetadata`. */
+  fixedMetadata?: Metadata;
+}
+
+export interface ObjectState {
+  /** The newest of the timestamps below: `X-Timestamp`. */
+  timestamp: Timestamp;
+  dataTimestamp: Timestamp;
+  metadataTimestamp: Timestamp;
+  contentType: string;
+  contentTypeTimestamp: Timestamp;
+  etag: string;
+  sizeBytes: number;
+  fixedMetadata: Metadata;
+  metadata: Metadata;
+}
+
+export interface ObjectReading {
+  state: ObjectState;
+  /**
+   * Bytes `start` (inclusive) to `end` (exclusive), 0 <= start <= end <= sizeBytes; each chunk verified before it is yielded.
+   * The chunk's memory may be reused when the next one is asked for. Iterate at most once per reading.
+   * @throws CorruptObject in the middle: the caller goes on from where it is with another replica.
+   */
+  body(start: number, end: number): AsyncIterable<Uint8Array>;
+  /** Releases what the reading holds; also after a body that was not read to its end. Never rejects. */
+  close(): Promise<void>;
+}
