@@ -13,7 +13,7 @@ export interface VolumeCaller {
   timeoutMs?: number;
 }
 
-export type AttachmentWithConnection = AttachmentBody & { connection_info: ConnectionInfo };
+export type AttachmentWithConnection = Omit<AttachmentBody, 'connection_info'> & { connection_info: ConnectionInfo };
 
 /** Attachment creation without a project in the URL (3.67) is the newest thing this client relies on. */
 const MICROVERSION = 'volume 3.67';
@@ -150,7 +150,11 @@ function field<T>(body: unknown, name: string): T {
 }
 
 function withConnection(attachment: AttachmentBody): AttachmentWithConnection {
-  const info = attachment.connection_info;
-  if ('target_iqn' in info) return { ...attachment, connection_info: info };
+  const { connection_info: info, ...rest } = attachment;
+  if (hasTarget(info)) return { ...rest, connection_info: info };
   throw unavailable('gives no connection_info: it knows no service token');
+}
+
+function hasTarget(info: AttachmentBody['connection_info']): info is ConnectionInfo {
+  return 'target_iqn' in info;
 }
