@@ -1,0 +1,15 @@
+// The outside judges: which test file, and how many minutes it may take. Together at most 75.
+export const JUDGES = [
+  { name: 'ring', project: 'conformance', file: 'test/conformance/ring.test.ts', minutes: 6 },
+  { name: 'iscsi', project: 'conformance', file: 'test/conformance/iscsi', minutes: 6 },
+  { name: 'volume-lvm', project: 'conformance', file: 'test/conformance/volume-lvm.test.ts', minutes: 3 },
+  { name: 'image-s3', project: 'conformance', file: 'test/conformance/image-s3', minutes: 3 },
+  { name: 'compute', project: 'conformance', file: 'test/conformance/compute', minutes: 6 },
+  { name: 'start', project: 'conformance', file: 'test/conformance/start.test.ts', minutes: 4 },
+  { name: 'openstack', project: 'conformance', file: 'test/conformance/openstack.test.ts', minutes: 8 },
+  { name: 'swift-clients', project: 'conformance', file: 'test/conformance/swift-clients.test.ts', minutes: 10 },
+  { name: 'images', project: 'conformance', file: 'test/conformance/images.test.ts', minutes: 6 },
+  { name: 'story', project: 'conformance', file: 'test/conformance/story.test.ts', minutes: 8 },
+  { name: 'isolation', project: 'conformance', file: 'test/conformance/isolation.test.ts', minutes: 6 },
+  { name: 'probe', project: 'probe', file: 'test/probe/', minutes: 8 },
+];
