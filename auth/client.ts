@@ -1,0 +1,203 @@
+import { type Clock, systemClock } from '../common/clock.ts';
+import { type JsonResponse, requestJson } from '../common/http/json-client.ts';
+import type { CatalogService, PasswordLogin, ServiceSession, TokenBody } from './contract.ts';
+import type { Identity, RevocationEpoch, Scope, TokenVerifier } from './guard/contract.ts';
+
+/** How long identity may take to answer. */
+const TIMEOUT_MS = 20_000;
+/** A session's token is replaced when it has less than this to live. */
+const LEAST_LIFETIME_MS = 60_000;
+/** How often the revocation epoch is asked for. */
+const EPOCH_POLL_MS = 400;
+/** An epoch older than this says nothing. */
+const EPOCH_FRESH_MS = 1_000;
+
+export interface LoggedIn {
+  token: string;
+  body: TokenBody;
+}
+
+/**
+ * Logs in with a password.
+ *
+ * @returns undefined when identity refuses the name, the password or the project.
+ * @throws when identity cannot be asked.
+ * Spec: Identity API v3, "Password authentication with scoped authorization".
+ */
+export async function login(credentials: PasswordLogin): Promise<LoggedIn | undefined> {
+  const { username, password, userDomainId, projectName, projectDomainId } = credentials;
+  const answer = await requestJson({
+    method: 'POST',
+    url: `${credentials.authUrl}/auth/tokens`,
+    timeoutMs: TIMEOUT_MS,
+    body: {
+      auth: {
+        identity: {
+          methods: ['password'],
+          password: { user: { name: username, domain: { id: userDomainId }, password } },
+        },
+        scope: { project: { name: projectName, domain: { id: projectDomainId } } },
+      },
+    },
+  });
+  if (answer.status === 401) return undefined;
+  const token = answer.headers['x-subject-token'];
+  if (answer.status !== 201 || typeof token !== 'string') throw unexpected('login', answer);
+  return { token, body: tokenBodyOf(answer) };
+}
+
+/** A service's standing login. The first call logs in; concurrent calls share one login. */
+export function createServiceSession(credentials: PasswordLogin, clock: Clock = systemClock): ServiceSession {
+  let current: Promise<LoggedIn> | undefined;
+
+  async function logIn(): Promise<LoggedIn> {
+    const loggedIn = await login(credentials);
+    if (!loggedIn) throw new Error(`identity refuses the service user ${credentials.username}`);
+    return loggedIn;
+  }
+
+  async function session(): Promise<LoggedIn> {
+    const known = current;
+    if (known) {
+      const loggedIn = await known;
+      if (Date.parse(loggedIn.body.expires_at) - clock.nowMs() > LEAST_LIFETIME_MS) return loggedIn;
+      if (current !== known) return session();
+    }
+    const next = logIn();
+    current = next;
+    next.catch(() => {
+      if (current === next) current = undefined;
+    });
+    return next;
+  }
+
+  return {
+    token: async () => (await session()).token,
+    forgetToken: () => {
+      current = undefined;
+    },
+    endpoint: async (serviceType) => endpointOf((await session()).body.catalog ?? [], serviceType),
+  };
+}
+
+function endpointOf(catalog: readonly CatalogService[], serviceType: string): string {
+  const endpoints = catalog.find(({ type }) => type === serviceType)?.endpoints ?? [];
+  const endpoint = endpoints.find((each) => each.interface === 'internal') ?? endpoints[0];
+  if (!endpoint) throw new Error(`the catalog has no endpoint of type ${serviceType}`);
+  return endpoint.url.replace(/\/+$/, '');
+}
+
+export interface RemoteIdentityOptions {
+  /** Base URL of the identity API, with `/v3`. */
+  authUrl: string;
+  /** Whose token asks: it needs the role `service` or `admin`. */
+  session: ServiceSession;
+}
+
+/** Asks identity about a token over HTTP. Put `createCachingVerifier` around it. */
+export function createRemoteVerifier(options: RemoteIdentityOptions): TokenVerifier {
+  return {
+    async verify(token) {
+      // What no header can carry was never a token of ours.
+      if (!/^[\x21-\x7e]+$/.test(token)) return undefined;
+      const answer = await askAsService(options, '/auth/tokens?nocatalog', { 'x-subject-token': token });
+      if (answer.status === 404) return undefined;
+      if (answer.status !== 200) throw unexpected('token validation', answer);
+      return identityFromToken(tokenBodyOf(answer));
+    },
+  };
+}
+
+/** The epoch of an identity service on another node. */
+export interface RemoteEpoch extends RevocationEpoch {
+  /** NaN, which equals no epoch, unless identity was heard of less than a second ago. */
+  current(): number;
+  stop(): void;
+}
+
+/**
+ * Follows the revocation epoch of another node, so that a cache here drops what was revoked there within a second and trusts
+ * nothing while it cannot hear from identity.
+ */
+export function createRemoteEpoch(options: RemoteIdentityOptions & { clock?: Clock }): RemoteEpoch {
+  const clock = options.clock ?? systemClock;
+  let known = '';
+  let count = 0;
+  let heardMs = Number.NEGATIVE_INFINITY;
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function poll(): Promise<void> {
+    const askedMs = clock.nowMs();
+    try {
+      const answer = await askAsService(options, '/martlet/revocation-epoch', {});
+      if (answer.status === 200) {
+        // Compared as a text: identity counts from 0 again when it restarts, under another instance id.
+        const heard = JSON.stringify(answer.body);
+        if (heard !== known) count += 1;
+        known = heard;
+        heardMs = askedMs;
+      }
+    } catch {
+      // Unheard of is what `current` reports by NaN; whoever verifies a token then meets the error itself.
+    }
+    if (stopped) return;
+    timer = setTimeout(() => void poll(), EPOCH_POLL_MS);
+    timer.unref();
+  }
+
+  void poll();
+  return {
+    current: () => (clock.nowMs() - heardMs < EPOCH_FRESH_MS ? count : Number.NaN),
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Asks with the service's token, once more with a new one if identity does not know it any longer. */
+async function askAsService(
+  { authUrl, session }: RemoteIdentityOptions,
+  path: string,
+  headers: Record<string, string>,
+): Promise<JsonResponse> {
+  const ask = async () =>
+    requestJson({
+      method: 'GET',
+      url: `${authUrl}${path}`,
+      headers: { ...headers, 'x-auth-token': await session.token() },
+      timeoutMs: TIMEOUT_MS,
+    });
+  const answer = await ask();
+  if (answer.status !== 401) return answer;
+  session.forgetToken();
+  return ask();
+}
+
+/** Who a validated token is. Spec: Identity API v3, "Validate and show information for token". */
+function identityFromToken(body: TokenBody): Identity {
+  return {
+    user: { id: body.user.id, name: body.user.name, domain: body.user.domain },
+    scope: scopeFromToken(body),
+    roles: body.roles ?? [],
+    expiresAtMs: Date.parse(body.expires_at),
+    auditIds: body.audit_ids,
+  };
+}
+
+function scopeFromToken(body: TokenBody): Scope {
+  if (body.project) return { kind: 'project', project: body.project };
+  if (body.domain) return { kind: 'domain', domain: body.domain };
+  return body.system ? { kind: 'system' } : { kind: 'unscoped' };
+}
+
+function tokenBodyOf(answer: JsonResponse): TokenBody {
+  const { token } = (answer.body ?? {}) as { token?: TokenBody };
+  if (!token?.user?.id || !token.expires_at) throw unexpected('token', answer);
+  return token;
+}
+
+function unexpected(what: string, answer: JsonResponse): Error {
+  return new Error(`identity answered ${what} with status ${answer.status}`);
+}
