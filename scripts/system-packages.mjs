@@ -50,6 +50,8 @@ export function ensureSystemPackages() {
 
 /** `dpkg -s` succeeds for a removed package whose configuration stayed: ask for the state. */
 function isInstalled(name) {
-  const { stdout } = spawnSync('dpkg-query', ['-W', '-f', '$'.concat('{db:Status-Status}'), name], { encoding: 'utf8' });
+  const { stdout } = spawnSync('dpkg-query', ['-W', '-f', '$'.concat('{db:Status-Status}'), name], {
+    encoding: 'utf8',
+  });
   return stdout === 'installed';
 }

@@ -1,0 +1,49 @@
+import { availableParallelism } from 'node:os';
+import { type Static, Type } from '@sinclair/typebox';
+import { authConfigSchema } from '../auth/config.ts';
+import { computeConfigSchema } from '../compute/config.ts';
+import { containerServerConfigSchema } from '../container-server/config.ts';
+import { imageConfigSchema } from '../image/config.ts';
+import { objectServerConfigSchema } from '../object-server/config.ts';
+import { proxyConfigSchema } from '../proxy/config.ts';
+import { volumeConfigSchema } from '../volume/config.ts';
+
+const MOST_DEFAULT_WORKERS = 4;
+
+/** The whole configuration: one YAML file, a section per service. `docs/configuration.md` is made from it. */
+export const configSchema = Type.Object({
+  host: Type.String({ default: '127.0.0.1', description: 'Address that all services listen on.' }),
+  port_offset: Type.Integer({ default: 0, minimum: 0, maximum: 50_000, description: 'Added to every port.' }),
+  public_url: Type.Optional(
+    Type.String({
+      pattern: '^https?://[^/:]+$',
+      description: 'Scheme and host that clients use, without a port; http:// and the host unless given.',
+    }),
+  ),
+  insecure: Type.Boolean({ default: false, description: 'Allow a host other than loopback without TLS.' }),
+  workers: Type.Integer({
+    default: Math.min(availableParallelism(), MOST_DEFAULT_WORKERS),
+    minimum: 1,
+    maximum: 64,
+    description: 'Threads that serve object traffic.',
+  }),
+  log_level: Type.Union(
+    (['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const).map((level) => Type.Literal(level)),
+    { default: 'warn', description: 'Least severity that is logged, to standard error.' },
+  ),
+  shutdown_seconds: Type.Integer({
+    default: 30,
+    minimum: 0,
+    maximum: 3600,
+    description: 'How long running requests may take to finish after SIGTERM, seconds.',
+  }),
+  auth: authConfigSchema,
+  proxy: proxyConfigSchema,
+  'object-server': objectServerConfigSchema,
+  'container-server': containerServerConfigSchema,
+  image: imageConfigSchema,
+  volume: volumeConfigSchema,
+  compute: computeConfigSchema,
+});
+
+export type MartletConfig = Static<typeof configSchema>;

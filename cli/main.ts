@@ -1,0 +1,29 @@
+import { Command, CommanderError } from 'commander';
+import { InvariantError, StartError } from '../common/errors.ts';
+import { registerJoinCommand } from './commands/join.ts';
+import { registerRingCommands } from './commands/ring.ts';
+import { registerStartCommand } from './commands/start.ts';
+
+const EX_USAGE = 64;
+const EX_SOFTWARE = 70;
+
+const program = new Command('martlet')
+  .description('OpenStack\u2019s storage layer in one process: Swift, Cinder and Glance, on a bundled Keystone.')
+  .exitOverride();
+registerStartCommand(program);
+registerJoinCommand(program);
+registerRingCommands(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EX_USAGE;
+  else if (error instanceof StartError) fail(error.message, error.exitCode);
+  else if (error instanceof InvariantError) fail(error.stack ?? error.message, EX_SOFTWARE);
+  else fail(error instanceof Error ? (error.stack ?? error.message) : String(error), EX_SOFTWARE);
+}
+
+function fail(message: string, exitCode: number): void {
+  process.stderr.write(`martlet: ${message}\n`);
+  process.exit(exitCode);
+}

@@ -1,0 +1,98 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildContainerServer } from '../../container-server/service.ts';
+import { type LocalListingStore, openListingStore } from '../../container-server/store.ts';
+import type { RingData } from '../../ring/contract.ts';
+import { createNodeDirectory } from '../node-directory.ts';
+import type { MainCalls } from '../workers/contract.ts';
+import { startWorkers, type WorkerPool } from '../workers/worker-pool.ts';
+import { listenTo } from './listen.ts';
+import type { Running, TrustingNode } from './node.ts';
+
+export interface NodeRings {
+  account: RingData;
+  container: RingData;
+  objects: readonly RingData[];
+}
+
+/** The listing thread's part: one writer for all listings of this node, on the main thread. */
+export async function openListings(node: TrustingNode): Promise<LocalListingStore> {
+  for (const name of node.file.devices)
+    await mkdir(join(node.dataPath, 'devices', name), { recursive: true, mode: 0o700 });
+  const directory = createNodeDirectory({
+    node: node.file,
+    clusterKey: node.secrets.clusterKey,
+    clock: node.clock,
+    localListings: () => listings,
+  });
+  const listings: LocalListingStore = await openListingStore({
+    devices: node.file.devices.map((name) => ({ name, path: join(node.dataPath, 'devices', name) })),
+    clock: node.clock,
+    logger: node.logger,
+    config: node.config['container-server'],
+    listingStoreAt: directory.listingStoreAt,
+  });
+  await listings.start();
+  return listings;
+}
+
+/** Serves this node's listings to other nodes. */
+export async function serveListings(node: TrustingNode, listings: LocalListingStore): Promise<Running[]> {
+  const { clusterKey } = node.secrets;
+  const running: Running[] = [];
+  for (const name of ['containers', 'accounts'] as const) {
+    const service = buildContainerServer({ store: listings, clusterKey, clock: node.clock, logger: node.logger });
+    running.push(await listenTo(name, service, node.config.host, node.port(name)));
+  }
+  return running;
+}
+
+/** Starts the data workers with this node's part of the object path. */
+export async function startDataPath(
+  node: TrustingNode,
+  rings: NodeRings,
+  listings: LocalListingStore,
+  options: { serveObjects: boolean; onDeath: (error: Error) => void },
+): Promise<Running> {
+  const { config } = node;
+  const pool: WorkerPool = startWorkers(
+    config.workers,
+    {
+      dataPath: node.dataPath,
+      logLevel: config.log_level,
+      node: node.file,
+      secrets: node.secrets,
+      rings,
+      proxy: config.proxy,
+      objectServer: config['object-server'],
+      epoch: node.epoch.buffer,
+      authUrl: node.authUrl,
+      publicProxyUrl: node.publicUrl('proxy'),
+    },
+    mainCallsOf(node, listings),
+    options.onDeath,
+  );
+  await pool.listen({
+    ...(node.services.has('proxy') ? { proxy: { host: config.host, port: node.port('proxy') } } : {}),
+    ...(options.serveObjects ? { objectServer: { host: config.host, port: node.port('objects') } } : {}),
+  });
+  return { name: 'data workers', stop: (limitMs) => pool.drain(limitMs) };
+}
+
+/** Only what is named here can be called from a worker. */
+function mainCallsOf(node: TrustingNode, listings: LocalListingStore): MainCalls {
+  return {
+    verify: (token) => node.verifier.verify(token),
+    accountInfo: (...args) => listings.accountInfo(...args),
+    updateAccount: (...args) => listings.updateAccount(...args),
+    removeAccount: (...args) => listings.removeAccount(...args),
+    listContainers: (...args) => listings.listContainers(...args),
+    applyContainerRows: (...args) => listings.applyContainerRows(...args),
+    containerInfo: (...args) => listings.containerInfo(...args),
+    createContainer: (...args) => listings.createContainer(...args),
+    updateContainer: (...args) => listings.updateContainer(...args),
+    removeContainer: (...args) => listings.removeContainer(...args),
+    listObjects: (...args) => listings.listObjects(...args),
+    applyObjectRows: (...args) => listings.applyObjectRows(...args),
+  };
+}

@@ -1,0 +1,53 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { Identity } from '../../auth/guard/contract.ts';
+import type { LogLevel } from '../../common/log.ts';
+import type { ListingStore } from '../../container-server/contract.ts';
+import type { ObjectServerConfig } from '../../object-server/config.ts';
+import type { ProxyConfig } from '../../proxy/config.ts';
+import type { RingData } from '../../ring/contract.ts';
+import type { ClusterSecrets } from '../cluster-secrets.ts';
+import type { NodeFile } from '../node-file.ts';
+
+/** What a data worker is told when it is made. Plain data, shared memory and ports: it crosses into another thread. */
+export interface DataWorkerSetup {
+  /** 0, 1, …: worker 0 opens the sockets, and alone cleans up after a crash and sends pending listing updates. */
+  index: number;
+  dataPath: string;
+  logLevel: LogLevel;
+  node: NodeFile;
+  secrets: ClusterSecrets;
+  rings: { account: RingData; container: RingData; objects: readonly RingData[] };
+  proxy: ProxyConfig;
+  objectServer: ObjectServerConfig;
+  /** Shared revocation count. */
+  epoch: SharedArrayBuffer;
+  /** Identity API, for the legacy login. */
+  authUrl: string;
+  /** Base of the storage URLs that clients are told. */
+  publicProxyUrl: string;
+  /** Answered by the main thread. */
+  main: MessagePort;
+  /** Answered by the worker. */
+  control: MessagePort;
+}
+
+/** The main thread, as a worker calls it. */
+export interface MainCalls extends ListingStore {
+  verify(token: string): Promise<Identity | undefined>;
+}
+
+/** A socket: to be opened (worker 0), or already open in this process. */
+export type SocketSpec = { host: string; port: number } | { fd: number };
+
+export interface ListenPlan {
+  proxy?: SocketSpec;
+  objectServer?: SocketSpec;
+}
+
+/** A worker, as the main thread calls it. */
+export interface WorkerCalls {
+  /** @returns the sockets' file descriptors. @throws with the system's error where a port cannot be had. */
+  listen(plan: ListenPlan): Promise<{ proxy?: number; objectServer?: number }>;
+  /** Refuses new requests with 503, waits for running ones up to the limit, closes the stores. */
+  drain(limitMs: number): Promise<void>;
+}

@@ -1,0 +1,106 @@
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { workerData } from 'node:worker_threads';
+import type { FastifyInstance } from 'fastify';
+import { createCachingVerifier } from '../../auth/guard/caching-verifier.ts';
+import { createSharedEpoch } from '../../auth/guard/shared-epoch.ts';
+import { systemClock } from '../../common/clock.ts';
+import type { Service } from '../../common/http/app.ts';
+import { createLogger } from '../../common/log.ts';
+import { rpcClient, serveRpc } from '../../common/rpc/port-rpc.ts';
+import { buildObjectServer } from '../../object-server/service.ts';
+import { openObjectStore } from '../../object-server/store.ts';
+import { buildProxy } from '../../proxy/service.ts';
+import { ringOf } from '../../ring/lookup.ts';
+import { createNodeDirectory } from '../node-directory.ts';
+import type { DataWorkerSetup, ListenPlan, MainCalls, SocketSpec, WorkerCalls } from './contract.ts';
+import { DrainGate } from './drain-gate.ts';
+
+/** One data worker: a whole proxy with its node's devices in process. It shares the ring and the epoch with the others, nothing else. */
+const setup = workerData as DataWorkerSetup;
+const logger = createLogger(setup.logLevel);
+const main = rpcClient<MainCalls>(setup.main).remote;
+const gate = new DrainGate();
+
+const directory = createNodeDirectory({
+  node: setup.node,
+  clusterKey: setup.secrets.clusterKey,
+  clock: systemClock,
+  localListings: () => main,
+});
+const objects = await openObjectStore({
+  devices: setup.node.devices.map((name) => ({ name, path: join(setup.dataPath, 'devices', name) })),
+  clock: systemClock,
+  logger,
+  config: setup.objectServer,
+  listingStoreAt: directory.listingStoreAt,
+  housekeeping: setup.index === 0,
+});
+await objects.start();
+
+const hashPath = { prefix: setup.secrets.hashPathPrefix, suffix: setup.secrets.hashPathSuffix };
+const rings = {
+  account: ringOf(setup.rings.account, hashPath),
+  container: ringOf(setup.rings.container, hashPath),
+  objects: setup.rings.objects.map((data) => ringOf(data, hashPath)),
+};
+
+const started: Service[] = [];
+
+const calls: WorkerCalls = {
+  async listen(plan: ListenPlan) {
+    return {
+      ...(plan.proxy ? { proxy: await serve(buildProxyService(), plan.proxy) } : {}),
+      ...(plan.objectServer ? { objectServer: await serve(buildObjectService(), plan.objectServer) } : {}),
+    };
+  },
+  async drain(limitMs) {
+    await gate.drain(limitMs);
+    for (const service of started.reverse()) await service.stop();
+    await objects.stop();
+  },
+};
+serveRpc<WorkerCalls>(setup.control, calls);
+
+function buildProxyService(): Service {
+  return buildProxy({
+    config: setup.proxy,
+    logger,
+    clock: systemClock,
+    rings: { account: rings.account, container: rings.container, object: (policyIndex) => rings.objects[policyIndex] },
+    objectStoreAt: directory.objectStoreAt(objects),
+    listingStoreAt: directory.listingStoreAt,
+    verifier: createCachingVerifier({
+      verifier: { verify: (token) => main.verify(token) },
+      epoch: createSharedEpoch(setup.epoch),
+      clock: systemClock,
+    }),
+    authUrl: setup.authUrl,
+    publicUrl: setup.publicProxyUrl,
+  });
+}
+
+function buildObjectService(): Service {
+  return buildObjectServer({ store: objects, clusterKey: setup.secrets.clusterKey, clock: systemClock, logger });
+}
+
+async function serve(service: Service, socket: SocketSpec): Promise<number> {
+  gate.guard(service.app);
+  await service.start();
+  started.push(service);
+  await service.app.ready();
+  return listen(service.app, socket);
+}
+
+/** Listens and tells the socket's descriptor, by which other threads listen on the same socket. */
+function listen(app: FastifyInstance, socket: SocketSpec): Promise<number> {
+  return new Promise((resolve, reject) => {
+    app.server.once('error', reject);
+    app.server.listen(socket, () => {
+      app.server.off('error', reject);
+      const handle = Reflect.get(app.server, '_handle') as { fd: number };
+      void (app.server.address() as AddressInfo);
+      resolve(handle.fd);
+    });
+  });
+}

@@ -1,0 +1,62 @@
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { rpcClient, serveRpc } from '../../common/rpc/port-rpc.ts';
+import type { DataWorkerSetup, ListenPlan, MainCalls, WorkerCalls } from './contract.ts';
+
+export interface WorkerPool {
+  /** Opens the sockets in the first worker and shares them with the others. @throws what `listen` throws in a worker. */
+  listen(plan: ListenPlan): Promise<void>;
+  /** All workers refuse new requests and finish the running ones. They are never ended one by one: see DrainGate. */
+  drain(limitMs: number): Promise<void>;
+}
+
+type CommonSetup = Omit<DataWorkerSetup, 'index' | 'main' | 'control'>;
+
+interface RunningWorker {
+  worker: Worker;
+  calls: WorkerCalls;
+}
+
+/** Starts the data workers. One that ends or fails takes the process down: half a process is neither up nor down. */
+export function startWorkers(
+  count: number,
+  setup: CommonSetup,
+  main: MainCalls,
+  onDeath: (error: Error) => void,
+): WorkerPool {
+  const workers = Array.from({ length: count }, (_, index) => startWorker(index, setup, main, onDeath));
+  return {
+    async listen(plan) {
+      const [first, ...others] = workers;
+      if (!first) return;
+      const fds = await first.calls.listen(plan);
+      const shared: ListenPlan = {
+        ...(fds.proxy === undefined ? {} : { proxy: { fd: fds.proxy } }),
+        ...(fds.objectServer === undefined ? {} : { objectServer: { fd: fds.objectServer } }),
+      };
+      await Promise.all(others.map(({ calls }) => calls.listen(shared)));
+    },
+    async drain(limitMs) {
+      await Promise.all(workers.map(({ calls }) => calls.drain(limitMs)));
+    },
+  };
+}
+
+function startWorker(
+  index: number,
+  setup: CommonSetup,
+  main: MainCalls,
+  onDeath: (error: Error) => void,
+): RunningWorker {
+  const toMain = new MessageChannel();
+  const toWorker = new MessageChannel();
+  const workerData: DataWorkerSetup = { ...setup, index, main: toMain.port2, control: toWorker.port2 };
+  const worker = new Worker(new URL('./data-worker-entry.js', import.meta.url), {
+    workerData,
+    transferList: [toMain.port2, toWorker.port2],
+    name: `martlet-data-${index}`,
+  });
+  worker.on('error', onDeath);
+  worker.on('exit', (code) => onDeath(new Error(`data worker ${index} ended with code ${code}`)));
+  serveRpc(toMain.port1, main);
+  return { worker, calls: rpcClient<WorkerCalls>(toWorker.port1).remote };
+}
