@@ -1,0 +1,74 @@
+#!/bin/busybox sh
+# The whole user space of the test guest: it says on the serial console what happens to its disks.
+#   MARTLET-BOOTED                       user space runs
+#   MARTLET-ROOT <dev>                   the disk it was booted with
+#   MARTLET-DISK <dev> <serial> <bytes>  a disk appeared
+#   MARTLET-WROTE <serial> <sha256>      it was empty: the first MiB now holds a pattern, and is synced
+#   MARTLET-READ <serial> <sha256>       the pattern was there already: this is its first MiB
+#   MARTLET-FAILED <serial> <what>       reading or writing failed
+#   MARTLET-GONE <dev>                   a disk went away
+#   MARTLET-NET reached|unreached        whether the host's loopback answers (kernel argument martlet.port=N)
+#   MARTLET-TICK <n>                     every 5 s, with martlet.tick=1
+/bin/busybox mkdir -p /proc /sys /dev /run
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sysfs /sys
+/bin/busybox mount -t devtmpfs devtmpfs /dev
+/bin/busybox --install -s /bin
+export PATH=/bin
+echo 1 >/proc/sys/kernel/printk
+while read -r module; do insmod "/modules/$module"; done </modules/order
+echo MARTLET-BOOTED
+
+argument() { tr ' ' '\n' </proc/cmdline | sed -n "s/^martlet\.$1=//p"; }
+
+port=$(argument port)
+if [ -n "$port" ]; then
+  ip link set eth0 up
+  ip addr add 10.0.2.15/24 dev eth0
+  ip route add default via 10.0.2.2
+  if wget -q -T 5 -O /dev/null "http://10.0.2.2:$port/healthcheck"; then echo MARTLET-NET reached; else echo MARTLET-NET unreached; fi
+fi
+
+mib() { dd if="$1" bs=65536 count=16 2>/dev/null; }
+
+# $1: device name. Runs once for each disk that appears.
+meet() {
+  device=/dev/$1
+  serial=$(cat "/sys/block/$1/serial")
+  first=$(dd if="$device" bs=512 count=1 2>/dev/null | tr -d '\0' | head -n 1)
+  case "$first" in
+    MARTLET-ROOT-DISK*) echo "MARTLET-ROOT $1"; return ;;
+  esac
+  echo "MARTLET-DISK $1 $serial $(($(cat "/sys/block/$1/size") * 512))"
+  case "$first" in
+    MARTLET-PATTERN*) echo "MARTLET-READ $serial $(mib "$device" | sha256sum | cut -d ' ' -f 1)" ;;
+    '')
+      yes "MARTLET-PATTERN $(cat /proc/sys/kernel/random/uuid)" | head -c 1048576 >/run/pattern
+      if dd if=/run/pattern of="$device" bs=65536 conv=fsync 2>/dev/null; then
+        sync
+        echo "MARTLET-WROTE $serial $(sha256sum </run/pattern | cut -d ' ' -f 1)"
+      else
+        echo "MARTLET-FAILED $serial write"
+      fi ;;
+    *) echo "MARTLET-FAILED $serial foreign-bytes" ;;
+  esac
+}
+
+known=''
+ticks=0
+while :; do
+  present=''
+  for path in /sys/block/vd?; do
+    [ -e "$path" ] || continue
+    name=${path##*/}
+    present="$present $name"
+    case " $known " in *" $name "*) ;; *) [ -b "/dev/$name" ] && meet "$name" ;; esac
+  done
+  for name in $known; do
+    case " $present " in *" $name "*) ;; *) echo "MARTLET-GONE $name" ;; esac
+  done
+  known=$present
+  ticks=$((ticks + 1))
+  [ "$(argument tick)" = 1 ] && [ $((ticks % 10)) = 0 ] && echo "MARTLET-TICK $ticks"
+  sleep 0.5
+done
