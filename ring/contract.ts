@@ -5,7 +5,7 @@ export interface Device {
   readonly region: number;
   /** Number of the zone within its region. */
   readonly zone: number;
-  /** Address of the node's API; IPv6 fully expanded and lower case. */
+  /** Address or lower-case host name of the node's API; IPv6 in its shortest form, without brackets. */
   readonly ip: string;
   readonly port: number;
   /** Address that replication uses; the same as `ip` unless the cluster has a replication network. */
