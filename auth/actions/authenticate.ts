@@ -1,0 +1,68 @@
+import type { AuthContext } from '../context.ts';
+import type { UserRecord } from '../store/records.ts';
+import { nameKey } from '../store/tables.ts';
+import type { AuthMethod } from '../tokens/payload.ts';
+import type { Authenticated } from './issue-token.ts';
+import { type DomainReference, findDomain } from './resolve-scope.ts';
+import { resolveToken } from './resolve-token.ts';
+
+export type UserReference = { id: string } | { name: string; domain: DomainReference };
+
+/** What a login presents: at least one proof. */
+export interface Proofs {
+  password?: { user: UserReference; password: string };
+  token?: { id: string };
+}
+
+/**
+ * Checks every proof that is presented; all must hold and name one user.
+ *
+ * @returns undefined for any refusal. Why is not told: not whether the user exists, is disabled, or the password was wrong.
+ * @throws ApiError 503 when too many passwords are being checked.
+ */
+export async function authenticate(context: AuthContext, proofs: Proofs): Promise<Authenticated | undefined> {
+  const sinceMs = Math.floor(context.clock.nowMs());
+  const methods: AuthMethod[] = [];
+  let user: UserRecord | undefined;
+  let parent: Authenticated['parent'];
+  if (proofs.password) {
+    user = await authenticateByPassword(context, proofs.password.user, proofs.password.password);
+    if (!user) return undefined;
+    methods.push('password');
+  }
+  if (proofs.token) {
+    const state = await resolveToken(context, proofs.token.id);
+    if (!state || (user && user.id !== state.user.id)) return undefined;
+    user = state.user;
+    parent = state.payload;
+    methods.push(...state.payload.methods, 'token');
+  }
+  const userDomain = user && (await findDomain(context, { id: user.domainId }));
+  if (!user || !userDomain?.enabled) return undefined;
+  return { user, userDomain, methods: [...new Set(methods)], sinceMs, ...(parent ? { parent } : {}) };
+}
+
+/** The enabled user whose password this is. The same work is done whether or not there is such a user. */
+export async function authenticateByPassword(
+  context: AuthContext,
+  reference: UserReference,
+  password: string,
+): Promise<UserRecord | undefined> {
+  const user = await findUser(context, reference);
+  const verdict = await context.passwords.verify(password, user?.passwordHash);
+  if (!user || !verdict.matches || !user.enabled) return undefined;
+  const { rehash } = verdict;
+  if (rehash !== undefined) {
+    // Only if the password is still the one that was checked.
+    await context.tables.users.update(user.id, (current) =>
+      current.passwordHash === user.passwordHash ? { ...current, passwordHash: rehash } : undefined,
+    );
+  }
+  return user;
+}
+
+async function findUser(context: AuthContext, reference: UserReference): Promise<UserRecord | undefined> {
+  if ('id' in reference) return (await context.tables.users.get(reference.id))?.record;
+  const domain = await findDomain(context, reference.domain);
+  return domain && (await context.tables.users.findBy('name', nameKey(domain.id, reference.name)))?.record;
+}

@@ -1,0 +1,76 @@
+import type { TokenBody } from '../contract.ts';
+import type { Identity, NamedInDomain, Scope } from '../guard/contract.ts';
+import type { ProjectRecord, RoleRecord, UserRecord } from '../store/records.ts';
+import type { TokenPayload } from '../tokens/payload.ts';
+
+/** A domain, project or nothing that a token is for, as it is stored now. */
+export type ScopeState =
+  | { kind: 'unscoped' }
+  | { kind: 'system' }
+  | { kind: 'project'; project: ProjectRecord; domain: ProjectRecord }
+  | { kind: 'domain'; domain: ProjectRecord };
+
+/** What a token's ids stand for at this moment. */
+export interface TokenState {
+  payload: TokenPayload;
+  user: UserRecord;
+  userDomain: ProjectRecord;
+  scope: ScopeState;
+  /** On the scope, implied ones included. */
+  roles: readonly RoleRecord[];
+}
+
+export function identityOfState({ payload, user, userDomain, scope, roles }: TokenState): Identity {
+  return {
+    user: namedInDomain(user, userDomain),
+    scope: scopeOfState(scope),
+    roles: roles.map(({ id, name }) => ({ id, name })),
+    expiresAtMs: payload.expiresAtMs,
+    auditIds: payload.auditIds,
+  };
+}
+
+function scopeOfState(scope: ScopeState): Scope {
+  switch (scope.kind) {
+    case 'project':
+      return { kind: 'project', project: namedInDomain(scope.project, scope.domain) };
+    case 'domain':
+      return { kind: 'domain', domain: named(scope.domain) };
+    default:
+      return { kind: scope.kind };
+  }
+}
+
+/** The `token` object, without its catalog. Spec: Identity API v3, "Authentication and token management". */
+export function tokenBodyOf(state: TokenState): TokenBody {
+  const { payload, user, userDomain, scope, roles } = state;
+  const body: TokenBody = {
+    methods: [...payload.methods],
+    user: { ...namedInDomain(user, userDomain), password_expires_at: null },
+    audit_ids: [...payload.auditIds],
+    issued_at: isoMicroseconds(payload.issuedAtMs),
+    expires_at: isoMicroseconds(payload.expiresAtMs),
+  };
+  if (scope.kind === 'unscoped') return body;
+  body.roles = roles.map(({ id, name }) => ({ id, name }));
+  if (scope.kind === 'system') body.system = { all: true };
+  if (scope.kind === 'domain') body.domain = named(scope.domain);
+  if (scope.kind === 'project') {
+    body.is_domain = scope.project.isDomain;
+    body.project = namedInDomain(scope.project, scope.domain);
+  }
+  return body;
+}
+
+/** Keystone's form of a time: microseconds, UTC. */
+function isoMicroseconds(ms: number): string {
+  return new Date(ms).toISOString().replace('Z', '000Z');
+}
+
+function named({ id, name }: { id: string; name: string }): { id: string; name: string } {
+  return { id, name };
+}
+
+function namedInDomain(record: { id: string; name: string }, domain: ProjectRecord): NamedInDomain {
+  return { id: record.id, name: record.name, domain: named(domain) };
+}

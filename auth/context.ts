@@ -1,0 +1,62 @@
+import type { Clock } from '../common/clock.ts';
+import { InvariantError } from '../common/errors.ts';
+import type { KeyValueStore } from '../common/kv/contract.ts';
+import { type Change, ConflictError, commitChanges } from '../common/kv/table.ts';
+import type { Logger } from '../common/log.ts';
+import type { AuthConfig } from './config.ts';
+import type { Policy } from './guard/contract.ts';
+import type { SharedEpoch } from './guard/shared-epoch.ts';
+import { MOST_ATTEMPTS } from './limits.ts';
+import type { PasswordHasher } from './passwords/password-hasher.ts';
+import type { Tables } from './store/tables.ts';
+import type { FernetKeyRepository } from './tokens/fernet-keys.ts';
+
+/** A service that this installation serves itself: not stored, because its URL depends on how the program is started. */
+export interface BuiltInService {
+  /** `object-store`, `image`, … */
+  type: string;
+  name: string;
+  /** Its endpoint, of all three interfaces; may hold `$(project_id)s`. */
+  url: string;
+}
+
+/** What every action of the identity service works with. */
+export interface AuthContext {
+  store: KeyValueStore;
+  tables: Tables;
+  config: AuthConfig;
+  clock: Clock;
+  logger: Logger;
+  epoch: SharedEpoch;
+  policy: Policy;
+  fernetKeys: FernetKeyRepository;
+  passwords: PasswordHasher;
+  builtIn: readonly BuiltInService[];
+  /** Where clients reach identity, without `/v3` and without a trailing slash. */
+  publicUrl: string;
+}
+
+/** Commits what may make a token untrue: cached verdicts of every thread end before the change is acknowledged. */
+export async function commitAndRevoke(
+  context: Pick<AuthContext, 'store' | 'epoch'>,
+  ...changes: Change[]
+): Promise<void> {
+  try {
+    await commitChanges(context.store, ...changes);
+  } finally {
+    // After a failed commit too: whether it was written may be unknown, and an epoch too many only costs cache entries.
+    context.epoch.bump();
+  }
+}
+
+/** Reads, decides and commits, again while a concurrent change wins. `decide` throws to refuse. */
+export async function withRetries<T>(decide: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await decide();
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error;
+      if (attempt >= MOST_ATTEMPTS) throw new InvariantError(`lost ${attempt} races in a row: ${error.key}`);
+    }
+  }
+}

@@ -1,0 +1,29 @@
+/** Largest request body, in bytes; Keystone's own bound. */
+export const MOST_BODY_BYTES = 114_688;
+/** Longest name of a domain, project, group or region, in characters. */
+export const MOST_SHORT_NAME = 64;
+/** Longest name of a user, role or service, and longest id, in characters. */
+export const MOST_LONG_NAME = 255;
+/** Longest password, in characters. */
+export const MOST_PASSWORD_LENGTH = 4096;
+/** Logins that may wait for the one password hash that runs; more are answered 503. */
+export const MOST_WAITING_HASHES = 64;
+/** Longest page of a list, and its length where the client asks for none. */
+export const MOST_PAGE_LENGTH = 10_000;
+/** Attributes beside the known ones that a user, project, … may carry. */
+export const MOST_EXTRA_ATTRIBUTES = 64;
+/** Tags of one project, and the longest of them in characters. */
+export const MOST_PROJECT_TAGS = 80;
+export const MOST_TAG_LENGTH = 255;
+/** Levels of projects below a domain. */
+export const MOST_PROJECT_DEPTH = 5;
+/** Longest path of implied roles that is followed; cycles end by themselves. */
+export const MOST_IMPLIED_ROLES = 100;
+/** How often a change that lost a race is decided again. */
+export const MOST_ATTEMPTS = 20;
+/** Fernet key files that are read; the configuration allows fewer. */
+export const MOST_FERNET_KEYS = 64;
+/** An unknown token makes the key repository be read again, at most this often. */
+export const FERNET_RELOAD_MS = 1_000;
+/** How often revocations of tokens that have ended anyway are dropped. */
+export const REVOCATION_SWEEP_MS = 3_600_000;

@@ -1,0 +1,90 @@
+/**
+ * Who may do what, in the personas of OpenStack's secure RBAC: `admin` everything, on any scope; `reader` of the system sees
+ * everything; `manager` and `reader` of a domain manage and see that domain; everybody sees themselves and their project.
+ * Rules compare stored records with the token only.
+ *
+ * Spec: Keystone, "Policy mapping"; OpenStack goal "Consistent and Secure Default RBAC".
+ */
+const shared = {
+  admin_required: 'role:admin',
+  service_role: 'role:service',
+  system_reader: 'role:admin or (role:reader and system_scope:all)',
+  owner: 'user_id:%(target.user.id)s',
+  /** The only roles that the manager of a domain may give: none of them reaches beyond the domain. */
+  domain_managed_role:
+    "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s",
+};
+
+function inDomain(persona: 'reader' | 'manager', attribute: string): string {
+  return `(role:${persona} and domain_id:%(target.${attribute})s)`;
+}
+
+const reads = (attribute: string, ...also: string[]) =>
+  ['rule:system_reader', inDomain('reader', attribute), ...also].join(' or ');
+const manages = (attribute: string) => `rule:admin_required or ${inDomain('manager', attribute)}`;
+
+/** A grant joins an actor and a target: who manages one domain must find both inside it. */
+function grants(persona: 'reader' | 'manager'): string {
+  const actors = [inDomain(persona, 'user.domain_id'), inDomain(persona, 'group.domain_id')].join(' or ');
+  const targets = [inDomain(persona, 'project.domain_id'), inDomain(persona, 'domain.id')].join(' or ');
+  return `(${actors}) and (${targets})`;
+}
+
+export const identityPolicy: Readonly<Record<string, string>> = {
+  ...shared,
+
+  'identity:validate_token': 'rule:service_role or rule:system_reader or rule:owner',
+  'identity:validate_expired_token': 'rule:service_role or rule:admin_required',
+  'identity:revoke_token': 'rule:admin_required or rule:owner',
+  'identity:get_revocation_epoch': 'rule:service_role or rule:admin_required',
+
+  'identity:get_domain': reads('domain.id', 'project_domain_id:%(target.domain.id)s'),
+  'identity:list_domains': reads('domain.id'),
+  'identity:create_domain': 'rule:admin_required',
+  'identity:update_domain': 'rule:admin_required',
+  'identity:delete_domain': 'rule:admin_required',
+
+  'identity:get_project': reads('project.domain_id', 'project_id:%(target.project.id)s'),
+  'identity:list_projects': reads('domain.id'),
+  'identity:create_project': manages('project.domain_id'),
+  'identity:update_project': manages('project.domain_id'),
+  'identity:delete_project': manages('project.domain_id'),
+
+  'identity:get_user': reads('user.domain_id', 'rule:owner'),
+  'identity:list_users': reads('domain.id'),
+  'identity:create_user': manages('user.domain_id'),
+  'identity:update_user': manages('user.domain_id'),
+  'identity:delete_user': manages('user.domain_id'),
+  'identity:list_user_projects': reads('user.domain_id', 'rule:owner'),
+
+  'identity:get_group': reads('group.domain_id'),
+  'identity:list_groups': reads('domain.id'),
+  'identity:list_groups_for_user': reads('user.domain_id', 'rule:owner'),
+  'identity:list_users_in_group': reads('group.domain_id'),
+  'identity:check_user_in_group': `rule:system_reader or (${inDomain('reader', 'user.domain_id')} and ${inDomain('reader', 'group.domain_id')})`,
+  'identity:create_group': manages('group.domain_id'),
+  'identity:update_group': manages('group.domain_id'),
+  'identity:delete_group': manages('group.domain_id'),
+  'identity:change_group_members': `rule:admin_required or (${inDomain('manager', 'user.domain_id')} and ${inDomain('manager', 'group.domain_id')})`,
+
+  'identity:get_role': 'rule:system_reader or role:manager',
+  'identity:list_roles': 'rule:system_reader or role:manager',
+  'identity:create_role': 'rule:admin_required',
+  'identity:update_role': 'rule:admin_required',
+  'identity:delete_role': 'rule:admin_required',
+  'identity:get_implied_role': 'rule:system_reader',
+  'identity:change_implied_role': 'rule:admin_required',
+
+  'identity:check_grant': `rule:system_reader or (${grants('reader')})`,
+  'identity:change_grant': `rule:admin_required or (rule:domain_managed_role and ${grants('manager')})`,
+  'identity:check_system_grant': 'rule:system_reader',
+  'identity:change_system_grant': 'rule:admin_required',
+  'identity:list_role_assignments': reads('domain.id'),
+
+  'identity:get_service': 'rule:system_reader',
+  'identity:change_service': 'rule:admin_required',
+  'identity:get_endpoint': 'rule:system_reader',
+  'identity:change_endpoint': 'rule:admin_required',
+  'identity:get_region': '@',
+  'identity:change_region': 'rule:admin_required',
+};

@@ -1,0 +1,147 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { MOST_LONG_NAME, MOST_PASSWORD_LENGTH, MOST_PROJECT_TAGS, MOST_SHORT_NAME, MOST_TAG_LENGTH } from './limits.ts';
+
+/** Bodies of the identity API. Attributes that a schema of a resource does not name are kept as extra ones. */
+
+const nameUpTo = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '\\S' });
+const orNull = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+const id = Type.String({ minLength: 1, maxLength: MOST_LONG_NAME });
+const text = Type.String({ maxLength: 16_384 });
+const password = Type.String({ minLength: 1, maxLength: MOST_PASSWORD_LENGTH });
+const optionValue = orNull(Type.Boolean());
+
+/** Options that mean something here. Others are refused: to accept a second factor and not ask for it would be a lie. */
+const resourceOptions = Type.Object({ immutable: Type.Optional(optionValue) }, { additionalProperties: false });
+const userOptions = Type.Object(
+  {
+    lock_password: Type.Optional(optionValue),
+    ignore_change_password_upon_first_use: Type.Optional(optionValue),
+    ignore_password_expiry: Type.Optional(optionValue),
+    ignore_lockout_failure_attempts: Type.Optional(optionValue),
+    ignore_user_inactivity: Type.Optional(optionValue),
+  },
+  { additionalProperties: false },
+);
+
+const tag = Type.String({ minLength: 1, maxLength: MOST_TAG_LENGTH, pattern: '^[^,/]*$' });
+export const tags = Type.Array(tag, { maxItems: MOST_PROJECT_TAGS, uniqueItems: true });
+export const tagsBody = Type.Object({ tags });
+
+export const project = Type.Object({
+  name: nameUpTo(MOST_SHORT_NAME),
+  domain_id: Type.Optional(orNull(id)),
+  parent_id: Type.Optional(orNull(id)),
+  is_domain: Type.Optional(Type.Boolean()),
+  enabled: Type.Optional(Type.Boolean()),
+  description: Type.Optional(orNull(text)),
+  tags: Type.Optional(tags),
+  options: Type.Optional(resourceOptions),
+});
+
+export const domain = Type.Object({
+  name: nameUpTo(MOST_SHORT_NAME),
+  explicit_domain_id: Type.Optional(Type.String({ pattern: '^[0-9a-f]{32}$' })),
+  enabled: Type.Optional(Type.Boolean()),
+  description: Type.Optional(orNull(text)),
+  tags: Type.Optional(tags),
+  options: Type.Optional(resourceOptions),
+});
+
+export const user = Type.Object({
+  name: nameUpTo(MOST_LONG_NAME),
+  domain_id: Type.Optional(orNull(id)),
+  enabled: Type.Optional(Type.Boolean()),
+  description: Type.Optional(orNull(text)),
+  default_project_id: Type.Optional(orNull(id)),
+  password: Type.Optional(orNull(password)),
+  options: Type.Optional(userOptions),
+});
+
+export const passwordChange = Type.Object({
+  password,
+  original_password: Type.String({ maxLength: MOST_PASSWORD_LENGTH }),
+});
+
+export const group = Type.Object({
+  name: nameUpTo(MOST_SHORT_NAME),
+  domain_id: Type.Optional(orNull(id)),
+  description: Type.Optional(orNull(text)),
+});
+
+export const role = Type.Object({
+  name: nameUpTo(MOST_LONG_NAME),
+  domain_id: Type.Optional(orNull(id)),
+  description: Type.Optional(orNull(text)),
+  options: Type.Optional(resourceOptions),
+});
+
+export const region = Type.Object({
+  id: Type.Optional(Type.String({ maxLength: MOST_LONG_NAME })),
+  description: Type.Optional(orNull(text)),
+  parent_region_id: Type.Optional(orNull(id)),
+});
+
+export const service = Type.Object({
+  type: nameUpTo(MOST_LONG_NAME),
+  name: Type.Optional(Type.String({ maxLength: MOST_LONG_NAME })),
+  description: Type.Optional(orNull(text)),
+  enabled: Type.Optional(Type.Boolean()),
+});
+
+export const endpoint = Type.Object({
+  service_id: id,
+  interface: Type.Union([Type.Literal('public'), Type.Literal('internal'), Type.Literal('admin')]),
+  url: Type.String({ minLength: 1, maxLength: 2048, pattern: '^https?://\\S+$' }),
+  region: Type.Optional(orNull(id)),
+  region_id: Type.Optional(orNull(id)),
+  name: Type.Optional(orNull(text)),
+  enabled: Type.Optional(Type.Boolean()),
+});
+
+export type ProjectBody = Static<typeof project>;
+export type DomainBody = Static<typeof domain>;
+export type UserBody = Static<typeof user>;
+export type GroupBody = Static<typeof group>;
+export type RoleBody = Static<typeof role>;
+export type RegionBody = Static<typeof region>;
+export type ServiceBody = Static<typeof service>;
+export type EndpointBody = Static<typeof endpoint>;
+
+const domainReference = Type.Object({ id: Type.Optional(id), name: Type.Optional(nameUpTo(MOST_LONG_NAME)) });
+const reference = Type.Object({
+  id: Type.Optional(id),
+  name: Type.Optional(nameUpTo(MOST_LONG_NAME)),
+  domain: Type.Optional(domainReference),
+});
+
+/** `POST /v3/auth/tokens`. Spec: Identity API v3, "Authentication and token management". */
+export const authRequest = Type.Object({
+  auth: Type.Object({
+    identity: Type.Object({
+      methods: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 8 }),
+      password: Type.Optional(
+        Type.Object({
+          user: Type.Intersect([
+            reference,
+            Type.Object({ password: Type.String({ maxLength: MOST_PASSWORD_LENGTH }) }),
+          ]),
+        }),
+      ),
+      token: Type.Optional(Type.Object({ id: Type.String({ minLength: 1, maxLength: 4096 }) })),
+    }),
+    scope: Type.Optional(
+      Type.Union([
+        Type.Literal('unscoped'),
+        Type.Object({
+          project: Type.Optional(reference),
+          domain: Type.Optional(domainReference),
+          system: Type.Optional(Type.Object({ all: Type.Literal(true) })),
+          unscoped: Type.Optional(Type.Object({})),
+          'OS-TRUST:trust': Type.Optional(Type.Unknown()),
+        }),
+      ]),
+    ),
+  }),
+});
+
+export type AuthRequest = Static<typeof authRequest>;

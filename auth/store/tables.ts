@@ -1,0 +1,45 @@
+import type { KeyValueStore } from '../../common/kv/contract.ts';
+import { Table } from '../../common/kv/table.ts';
+import { AssignmentTable } from './assignments.ts';
+import { MembershipTable } from './memberships.ts';
+import type {
+  EndpointRecord,
+  GroupRecord,
+  ImpliedRoleRecord,
+  ProjectRecord,
+  RegionRecord,
+  RemovalRecord,
+  RevocationRecord,
+  RoleRecord,
+  ServiceRecord,
+  UserRecord,
+} from './records.ts';
+
+/** Unique text of a name within a domain; domains and the cloud's roles are named in a space of their own. */
+export function nameKey(domainId: string | null, name: string): string {
+  return `${domainId ?? ''}/${name}`;
+}
+
+const byName = {
+  name: ({ domainId, name }: { domainId: string | null; name: string }) => nameKey(domainId, name),
+};
+
+/** Every kind of record that identity keeps. */
+export function createTables(store: KeyValueStore) {
+  return {
+    projects: new Table<ProjectRecord>(store, { name: 'projects', unique: byName }),
+    users: new Table<UserRecord>(store, { name: 'users', unique: byName }),
+    groups: new Table<GroupRecord>(store, { name: 'groups', unique: byName }),
+    roles: new Table<RoleRecord>(store, { name: 'roles', unique: byName }),
+    impliedRoles: new Table<ImpliedRoleRecord>(store, { name: 'implied-roles' }),
+    assignments: new AssignmentTable(store),
+    memberships: new MembershipTable(store),
+    revocations: new Table<RevocationRecord>(store, { name: 'revocations' }),
+    regions: new Table<RegionRecord>(store, { name: 'regions' }),
+    services: new Table<ServiceRecord>(store, { name: 'services' }),
+    endpoints: new Table<EndpointRecord>(store, { name: 'endpoints' }),
+    removals: new Table<RemovalRecord>(store, { name: 'removals' }),
+  };
+}
+
+export type Tables = ReturnType<typeof createTables>;
