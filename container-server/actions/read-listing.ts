@@ -1,0 +1,61 @@
+import type {
+  AccountInfo,
+  AccountTarget,
+  ContainerInfo,
+  ContainerTarget,
+  ListingPage,
+  ListingQuery,
+} from '../contract.ts';
+import { accountNotFound, containerNotFound } from '../errors.ts';
+import { jsonOfContainerRow } from '../store/container-rows.ts';
+import type { ListingDatabase } from '../store/database.ts';
+import { accountKey, containerKey, containerRowsPrefix, objectRowsPrefix } from '../store/keys.ts';
+import { jsonOfObjectRow } from '../store/object-rows.ts';
+import { readPage } from '../store/read-page.ts';
+import { type AccountRecord, type ContainerRecord, decodeRecord, isLive, visibleMetadata } from '../store/records.ts';
+
+export async function accountInfo({ db }: ListingDatabase, { account }: AccountTarget): Promise<AccountInfo> {
+  const record = decodeRecord<AccountRecord>(await db.get(accountKey(account)));
+  if (record === undefined || !isLive(record)) throw accountNotFound(account);
+  const policies = Object.entries(record.policies).map(([policyIndex, [containerCount, objectCount, bytesUsed]]) => ({
+    policyIndex: Number(policyIndex),
+    containerCount,
+    objectCount,
+    bytesUsed,
+  }));
+  return {
+    createdAt: record.createdAt,
+    containerCount: policies.reduce((sum, policy) => sum + policy.containerCount, 0),
+    objectCount: policies.reduce((sum, policy) => sum + policy.objectCount, 0),
+    bytesUsed: policies.reduce((sum, policy) => sum + policy.bytesUsed, 0),
+    policies,
+    metadata: visibleMetadata(record.metadata),
+  };
+}
+
+export async function listContainers(
+  database: ListingDatabase,
+  target: AccountTarget,
+  query: ListingQuery,
+): Promise<ListingPage> {
+  const record = decodeRecord<AccountRecord>(await database.db.get(accountKey(target.account)));
+  if (record === undefined || !isLive(record)) throw accountNotFound(target.account);
+  return { rows: await readPage(database.db, containerRowsPrefix(target.account), query, jsonOfContainerRow) };
+}
+
+export async function containerInfo({ db }: ListingDatabase, target: ContainerTarget): Promise<ContainerInfo> {
+  const record = decodeRecord<ContainerRecord>(await db.get(containerKey(target.account, target.container)));
+  if (record === undefined || !isLive(record)) throw containerNotFound(target.container);
+  const { createdAt, putTimestamp, objectCount, bytesUsed, policyIndex } = record;
+  return { createdAt, putTimestamp, objectCount, bytesUsed, policyIndex, metadata: visibleMetadata(record.metadata) };
+}
+
+export async function listObjects(
+  database: ListingDatabase,
+  target: ContainerTarget,
+  query: ListingQuery,
+): Promise<ListingPage> {
+  await containerInfo(database, target);
+  const prefix = objectRowsPrefix(target.account, target.container);
+  return { rows: await readPage(database.db, prefix, query, jsonOfObjectRow) };
+}

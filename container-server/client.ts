@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import { type Dispatcher, Pool } from 'undici';
+import type { Clock } from '../common/clock.ts';
+import { decodeError } from '../common/cluster/backend-errors.ts';
+import { formatBackendPath } from '../common/cluster/backend-path.ts';
+import { signRequest } from '../common/cluster/signature.ts';
+import { ApiError } from '../common/errors.ts';
+import type { AccountTarget, ContainerTarget, ListingPage, ListingStore } from './contract.ts';
+
+const CONNECT_TIMEOUT_MS = 3000;
+const ANSWER_TIMEOUT_MS = 30_000;
+const MOST_CONNECTIONS = 64;
+
+export interface ContainerClientOptions {
+  ip: string;
+  port: number;
+  clusterKey: string;
+  clock: Clock;
+}
+
+/** The listings of another node. Spec: docs/formats/listing-backend.md */
+export function createContainerClient(options: ContainerClientOptions): ListingStore & { close(): Promise<void> } {
+  const { ip, port, clusterKey, clock } = options;
+  const node = ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+  const pool = new Pool(`http://${node}`, {
+    connections: MOST_CONNECTIONS,
+    pipelining: 1,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    headersTimeout: ANSWER_TIMEOUT_MS,
+    bodyTimeout: ANSWER_TIMEOUT_MS,
+  });
+
+  async function call(operation: string, target: AccountTarget | ContainerTarget, argument: unknown): Promise<string> {
+    const { device, partition, account } = target;
+    const names = 'container' in target ? [account, target.container] : [account];
+    const path = formatBackendPath(device, partition, ...names);
+    const body = JSON.stringify(argument);
+    const headers = {
+      'content-type': 'application/json',
+      'x-backend-operation': operation,
+      'x-backend-body-sha256': createHash('sha256').update(body).digest('hex'),
+    };
+    const authorization = signRequest({ method: 'POST', url: path, headers }, { clusterKey, clock });
+    const request = { path, method: 'POST', headers: { ...headers, authorization }, body } as const;
+    const { statusCode, text } = await exchange(pool, node, request);
+    if (statusCode !== 200) throw decodeError(text, statusCode);
+    return text;
+  }
+
+  async function ask<T>(operation: string, target: AccountTarget | ContainerTarget, argument: unknown): Promise<T> {
+    return JSON.parse(await call(operation, target, argument)) as T;
+  }
+
+  async function page(
+    operation: string,
+    target: AccountTarget | ContainerTarget,
+    query: unknown,
+  ): Promise<ListingPage> {
+    const text = await call(operation, target, query);
+    return { rows: text === '' ? [] : text.split('\n') };
+  }
+
+  return {
+    accountInfo: (target) => ask('accountInfo', target, null),
+    updateAccount: (target, change) => ask('updateAccount', target, change),
+    removeAccount: async (target, removal) => void (await call('removeAccount', target, removal)),
+    listContainers: (target, query) => page('listContainers', target, query),
+    applyContainerRows: async (target, rows) => void (await call('applyContainerRows', target, rows)),
+    containerInfo: (target) => ask('containerInfo', target, null),
+    createContainer: (target, creation) => ask('createContainer', target, creation),
+    updateContainer: async (target, change) => void (await call('updateContainer', target, change)),
+    removeContainer: async (target, removal) => void (await call('removeContainer', target, removal)),
+    listObjects: (target, query) => page('listObjects', target, query),
+    applyObjectRows: async (target, rows) => void (await call('applyObjectRows', target, rows)),
+    close: () => pool.destroy(),
+  };
+}
+
+async function exchange(
+  pool: Pool,
+  node: string,
+  request: Dispatcher.RequestOptions,
+): Promise<{ statusCode: number; text: string }> {
+  try {
+    const { statusCode, body } = await pool.request(request);
+    return { statusCode, text: await body.text() };
+  } catch (cause) {
+    throw new ApiError({
+      status: 507,
+      code: 'DeviceUnavailable',
+      message: `The storage node ${node} did not answer: ${cause instanceof Error ? cause.message : cause}`,
+      cause,
+    });
+  }
+}

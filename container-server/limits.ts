@@ -1,0 +1,22 @@
+/** Changes of one device that wait for its writer; what is beyond is refused. */
+export const MOST_QUEUED_CHANGES = 20_000;
+/** Changes that share one synced batch. */
+export const MOST_CHANGES_PER_BATCH = 512;
+/** Rows in one call. */
+export const MOST_ROWS_PER_CALL = 10_000;
+/** Rows of one listing page. */
+export const MOST_ROWS_PER_PAGE = 10_000;
+/** Entries fetched from LevelDB at once, where a delimiter may make most of them useless, and where not. */
+export const FEWEST_ENTRIES_PER_FETCH = 32;
+export const MOST_ENTRIES_PER_FETCH = 1000;
+/** Containers in one report to an account replica. */
+export const MOST_CONTAINERS_PER_REPORT = 1000;
+/** After a report that failed, its account replica is left alone for this long, doubling up to the most. */
+export const FIRST_BACKOFF_MS = 1000;
+export const MOST_BACKOFF_MS = 60_000;
+/** How often rows deleted longer ago than `reclaim_age_s` are looked for. */
+export const RECLAIM_INTERVAL_MS = 3_600_000;
+/** Deleted rows that one reclaiming step reads, and removes in one change. */
+export const ROWS_PER_RECLAIM_STEP = 1000;
+/** Body of one backend request. */
+export const MOST_BODY_BYTES = 64 << 20;

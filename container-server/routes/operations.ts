@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import { TypeCompiler } from '@sinclair/typebox/compiler';
+import type { FastifyInstance } from 'fastify';
+import { parseBackendPath } from '../../common/cluster/backend-path.ts';
+import { ApiError } from '../../common/errors.ts';
+import { equalSecrets } from '../../common/secrets.ts';
+import type { ListingStore } from '../contract.ts';
+import { isPage, type Operation, operations } from '../operations.ts';
+
+const compiled = new Map(
+  Object.entries(operations).map(([name, operation]) => [
+    name,
+    { operation, check: TypeCompiler.Compile(operation.argument) },
+  ]),
+);
+
+/** `POST /<device>/<partition>/<account>[/<container>]` with `X-Backend-Operation`. Spec: docs/formats/listing-backend.md */
+export function routeOperations(app: FastifyInstance, store: ListingStore): void {
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.post('/*', async (request, reply) => {
+    const { headers, body } = request;
+    const found = compiled.get(String(headers['x-backend-operation']));
+    if (found === undefined) throw badRequest('X-Backend-Operation names nothing that this node does.');
+    const target = targetOf(request.raw.url ?? '', found.operation);
+    const argument = parseBody(body, headers['x-backend-body-sha256']);
+    if (!found.check.Check(argument)) {
+      const [problem] = found.check.Errors(argument);
+      throw badRequest(`The body does not fit: ${problem?.path ?? ''} ${problem?.message ?? ''}`);
+    }
+    const result = await found.operation.run(store, target, argument);
+    if (isPage(result)) return reply.type('text/plain; charset=utf-8').send(result.rows.join('\n'));
+    return reply.type('application/json').send(JSON.stringify(result ?? null));
+  });
+}
+
+function targetOf(url: string, { on }: Operation) {
+  const { device, partition, names } = parseBackendPath(url);
+  const [account, container] = names;
+  if (account === undefined || names.length !== (on === 'account' ? 1 : 2))
+    throw badRequest(`The path does not name an ${on}.`);
+  return { device, partition, account, container: container ?? '' };
+}
+
+/** The signature covers the header, and the header the body. */
+function parseBody(body: unknown, sha256: unknown): unknown {
+  const bytes = body instanceof Uint8Array ? body : Buffer.alloc(0);
+  const computed = createHash('sha256').update(bytes).digest('hex');
+  if (typeof sha256 !== 'string' || !equalSecrets(sha256, computed))
+    throw new ApiError({
+      status: 403,
+      code: 'ClusterKeyRefused',
+      message: 'The body is not the one that was signed for.',
+    });
+  try {
+    return JSON.parse(Buffer.from(bytes).toString());
+  } catch (error) {
+    throw badRequest('The body is no JSON.', error);
+  }
+}
+
+function badRequest(message: string, cause?: unknown): ApiError {
+  return new ApiError({ status: 400, code: 'BadRequest', message, ...(cause === undefined ? {} : { cause }) });
+}

@@ -1,0 +1,131 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../common/clock.ts';
+import type { Logger } from '../common/log.ts';
+import { applyContainerRows } from './actions/apply-container-rows.ts';
+import { applyObjectRows } from './actions/apply-object-rows.ts';
+import { createContainer } from './actions/create-container.ts';
+import { accountInfo, containerInfo, listContainers, listObjects } from './actions/read-listing.ts';
+import { removeAccount } from './actions/remove-account.ts';
+import { removeContainer } from './actions/remove-container.ts';
+import { updateAccount } from './actions/update-account.ts';
+import { updateContainer } from './actions/update-container.ts';
+import type { ContainerServerConfig } from './config.ts';
+import type { ListingStore } from './contract.ts';
+import { deviceUnavailable } from './errors.ts';
+import { RECLAIM_INTERVAL_MS } from './limits.ts';
+import { AccountReporter } from './store/account-reporter.ts';
+import { ListingDatabase, type WriteBatch } from './store/database.ts';
+import { reclaim } from './store/reclaim.ts';
+
+export interface ListingStoreDeps {
+  /** This node's devices; `path` must exist (a disk that is not mounted is not written below). */
+  devices: readonly { name: string; path: string }[];
+  clock: Clock;
+  logger: Logger;
+  config: ContainerServerConfig;
+  /** Where account replicas are, this store's own included. */
+  listingStoreAt(address: { ip: string; port: number }): Pick<ListingStore, 'applyContainerRows'>;
+  /** Replaced by tests that watch what becomes durable. */
+  writeBatch?: WriteBatch;
+}
+
+export interface LocalListingStore extends ListingStore {
+  /** Takes up reports that a crash left unsent, then the background work. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Tells accounts of all changed counts now; resolves when that was tried once. */
+  reportCounts(): Promise<void>;
+  /** Forgets what was deleted longer ago than `reclaim_age_s`. */
+  reclaim(): Promise<void>;
+}
+
+interface OpenDevice {
+  database: ListingDatabase;
+  reporter: AccountReporter;
+}
+
+/**
+ * Opens the listings on this node's devices. The only writer: one store per process, one process per device.
+ * A device that cannot be opened is logged, and answers `DeviceUnavailable`.
+ */
+export async function openListingStore(deps: ListingStoreDeps): Promise<LocalListingStore> {
+  const devices = new Map<string, OpenDevice>();
+  await Promise.all(
+    deps.devices.map(async (device) => {
+      try {
+        devices.set(device.name, await openDevice(deps, device));
+      } catch (error) {
+        deps.logger.error({ err: error, device: device.name }, 'the listings of a device cannot be opened');
+      }
+    }),
+  );
+  const find = ({ device }: { device: string }): OpenDevice => {
+    const found = devices.get(device);
+    if (found === undefined) throw deviceUnavailable(device);
+    return found;
+  };
+  const { reclaim_age_s: reclaimAgeSeconds } = deps.config;
+  const reclaimAll = async () => {
+    const horizonMs = deps.clock.nowMs() - reclaimAgeSeconds * 1000;
+    for (const { database } of devices.values()) await reclaim(database, horizonMs);
+  };
+  let reclaimTimer: NodeJS.Timeout | undefined;
+  let reclaiming: Promise<void> = Promise.resolve();
+
+  return {
+    accountInfo: async (target) => accountInfo(find(target).database, target),
+    updateAccount: async (target, change) => updateAccount(find(target).database, target, change),
+    removeAccount: async (target, removal) => removeAccount(find(target).database, target, removal),
+    listContainers: async (target, query) => listContainers(find(target).database, target, query),
+    applyContainerRows: async (target, rows) => applyContainerRows(find(target).database, target, rows),
+    containerInfo: async (target) => containerInfo(find(target).database, target),
+    createContainer: async (target, creation) => {
+      const { database, reporter } = find(target);
+      const result = await createContainer(database, target, creation);
+      await reporter.reportNow(target.account, target.container);
+      return result;
+    },
+    updateContainer: async (target, change) => updateContainer(find(target).database, target, change),
+    removeContainer: async (target, removal) => {
+      const { database, reporter } = find(target);
+      await removeContainer(database, target, removal);
+      await reporter.reportNow(target.account, target.container);
+    },
+    listObjects: async (target, query) => listObjects(find(target).database, target, query),
+    applyObjectRows: async (target, rows) => {
+      const { database, reporter } = find(target);
+      await applyObjectRows(database, target, rows);
+      reporter.note(target.account, target.container);
+    },
+    start: async () => {
+      for (const { reporter } of devices.values()) await reporter.start();
+      reclaimTimer = setInterval(() => {
+        reclaiming = reclaiming
+          .then(reclaimAll)
+          .catch((error: unknown) => deps.logger.error({ err: error }, 'deleted rows could not be reclaimed'));
+      }, RECLAIM_INTERVAL_MS);
+      reclaimTimer.unref();
+    },
+    stop: async () => {
+      clearInterval(reclaimTimer);
+      for (const { reporter } of devices.values()) await reporter.stop();
+      await reclaiming;
+      for (const { database } of devices.values()) await database.close();
+    },
+    reportCounts: async () => {
+      await Promise.all([...devices.values()].map(({ reporter }) => reporter.flush()));
+    },
+    reclaim: reclaimAll,
+  };
+}
+
+async function openDevice(deps: ListingStoreDeps, { name, path }: { name: string; path: string }): Promise<OpenDevice> {
+  await stat(path);
+  const folder = join(path, 'listings');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const database = await ListingDatabase.open(name, folder, deps.writeBatch);
+  const { report_interval_ms: intervalMs, report_timeout_ms: timeoutMs } = deps.config;
+  const { listingStoreAt, logger } = deps;
+  return { database, reporter: new AccountReporter(database, { listingStoreAt, logger, intervalMs, timeoutMs }) };
+}

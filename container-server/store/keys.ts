@@ -1,0 +1,36 @@
+import { invariant } from '../../common/errors.ts';
+
+/**
+ * The key spaces of one device's database. Names hold no NUL, so it ends them, and sorts before all they can hold:
+ * the rows of a container lie side by side in the order of their names' UTF-8 bytes.
+ *
+ * Spec: docs/formats/listing-database.md
+ */
+export const accountKey = (account: string) => key('A', account);
+export const containerKey = (account: string, container: string) => key('C', account, container);
+/** Container count report that its accounts have not all acknowledged. */
+export const dirtyKey = (account: string, container: string) => key('m', account, container);
+export const containerRowKey = (account: string, container: string) => key('r', account, container);
+export const deletedContainerRowKey = (account: string, container: string) => key('R', account, container);
+export const objectRowKey = (account: string, container: string, object: string) =>
+  key('o', account, container, object);
+export const deletedObjectRowKey = (account: string, container: string, object: string) =>
+  key('O', account, container, object);
+
+/** What the rows' keys begin with; the name follows. */
+export const containerRowsPrefix = (account: string) => `${key('r', account)}\0`;
+export const objectRowsPrefix = (account: string, container: string) => `${key('o', account, container)}\0`;
+
+/** All keys of one space: bounds for an iterator. */
+export function spaceBounds(space: 'A' | 'C' | 'm' | 'R' | 'O'): { gt: string; lt: string } {
+  return { gt: `${space}\0`, lt: `${space}\u0001` };
+}
+
+export function namesOfKey(text: string): string[] {
+  return text.split('\0').slice(1);
+}
+
+function key(space: string, ...names: string[]): string {
+  for (const name of names) invariant(!name.includes('\0'), 'a name holds NUL');
+  return [space, ...names].join('\0');
+}
