@@ -1,6 +1,6 @@
 import type { Stored } from '../../common/kv/table.ts';
 import type { AuthContext } from '../context.ts';
-import { notFound, type ResourceKind, refused } from '../errors.ts';
+import { badRequest, notFound, type ResourceKind, refused } from '../errors.ts';
 import type { Identity, PolicyTarget } from '../guard/contract.ts';
 import type { Extra, GroupRecord, ProjectRecord, RoleRecord, UserRecord } from '../store/records.ts';
 

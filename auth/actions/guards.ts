@@ -16,5 +16,5 @@ export async function noChildSince(store: KeyValueStore, parentId: string): Prom
 }
 
 function guardKey(parentId: string): string {
-  return `children-of/${parentId}`;
+  return `auth-children/${parentId}`;
 }

@@ -19,7 +19,7 @@ export function assignmentOf(parts: Parts): AssignmentRecord {
 /** Role assignments, found by who holds them and by what they are on. */
 export class AssignmentTable extends PairTable<AssignmentRecord> {
   constructor(store: KeyValueStore) {
-    super(store, { name: 'assignments', forwardId: actorFirst, backwardId: targetFirst });
+    super(store, { name: 'auth-assignments', forwardId: actorFirst, backwardId: targetFirst });
   }
 
   ofActor(kind: ActorKind, id: string): Promise<AssignmentRecord[]> {

@@ -10,7 +10,7 @@ export function membershipOf(userId: string, groupId: string): MembershipRecord 
 export class MembershipTable extends PairTable<MembershipRecord> {
   constructor(store: KeyValueStore) {
     super(store, {
-      name: 'memberships',
+      name: 'auth-memberships',
       forwardId: ({ userId, groupId }) => `${userId}/${groupId}`,
       backwardId: ({ userId, groupId }) => `${groupId}/${userId}`,
     });

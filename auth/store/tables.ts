@@ -27,18 +27,18 @@ const byName = {
 /** Every kind of record that identity keeps. */
 export function createTables(store: KeyValueStore) {
   return {
-    projects: new Table<ProjectRecord>(store, { name: 'projects', unique: byName }),
-    users: new Table<UserRecord>(store, { name: 'users', unique: byName }),
-    groups: new Table<GroupRecord>(store, { name: 'groups', unique: byName }),
-    roles: new Table<RoleRecord>(store, { name: 'roles', unique: byName }),
-    impliedRoles: new Table<ImpliedRoleRecord>(store, { name: 'implied-roles' }),
+    projects: new Table<ProjectRecord>(store, { name: 'auth-projects', unique: byName }),
+    users: new Table<UserRecord>(store, { name: 'auth-users', unique: byName }),
+    groups: new Table<GroupRecord>(store, { name: 'auth-groups', unique: byName }),
+    roles: new Table<RoleRecord>(store, { name: 'auth-roles', unique: byName }),
+    impliedRoles: new Table<ImpliedRoleRecord>(store, { name: 'auth-implied-roles' }),
     assignments: new AssignmentTable(store),
     memberships: new MembershipTable(store),
-    revocations: new Table<RevocationRecord>(store, { name: 'revocations' }),
-    regions: new Table<RegionRecord>(store, { name: 'regions' }),
-    services: new Table<ServiceRecord>(store, { name: 'services' }),
-    endpoints: new Table<EndpointRecord>(store, { name: 'endpoints' }),
-    removals: new Table<RemovalRecord>(store, { name: 'removals' }),
+    revocations: new Table<RevocationRecord>(store, { name: 'auth-revocations' }),
+    regions: new Table<RegionRecord>(store, { name: 'auth-regions' }),
+    services: new Table<ServiceRecord>(store, { name: 'auth-services' }),
+    endpoints: new Table<EndpointRecord>(store, { name: 'auth-endpoints' }),
+    removals: new Table<RemovalRecord>(store, { name: 'auth-removals' }),
   };
 }
 

@@ -1,0 +1,73 @@
+import type { AuthContext } from '../context.ts';
+import type { Identity } from '../guard/contract.ts';
+import type { ProjectRecord } from '../store/records.ts';
+import { projectTarget } from './access.ts';
+import { ancestorsOf } from './projects.ts';
+
+export interface FamilyQuery {
+  parentsAsList: boolean;
+  parentsAsIds: boolean;
+  subtreeAsList: boolean;
+  subtreeAsIds: boolean;
+}
+
+/** Ids as a tree: each id holds those next to it, or null at the end. */
+interface IdTree {
+  [id: string]: IdTree | null;
+}
+
+interface Family {
+  parents?: ProjectRecord[] | IdTree | null;
+  subtree?: ProjectRecord[] | IdTree | null;
+}
+
+/**
+ * What is above and below a project. Lists hold only what the caller may see; ids are given to whoever sees the project.
+ *
+ * Spec: Identity API v3, "Show project details": `parents_as_list` and its like.
+ */
+export async function projectFamily(
+  context: AuthContext,
+  identity: Identity,
+  project: ProjectRecord,
+  query: FamilyQuery,
+): Promise<Family> {
+  const mayBeSeen = (each: ProjectRecord) =>
+    context.policy.allows('identity:get_project', identity, projectTarget(each));
+  const family: Family = {};
+  if (query.parentsAsList || query.parentsAsIds) {
+    const above = (await ancestorsOf(context, project)).slice(1);
+    family.parents = query.parentsAsList ? above.filter(mayBeSeen) : chainOf(above);
+  }
+  if (query.subtreeAsList || query.subtreeAsIds) {
+    const all = await context.tables.projects.list(({ domainId }) => domainId === project.domainId);
+    family.subtree = query.subtreeAsList ? below(project.id, all).filter(mayBeSeen) : treeBelow(project.id, all);
+  }
+  return family;
+}
+
+/** All projects below one, children before grandchildren. */
+export function below(id: string, all: readonly ProjectRecord[]): ProjectRecord[] {
+  const found: ProjectRecord[] = [];
+  const ids = new Set([id]);
+  // A Set is iterated in insertion order, what is added on the way included.
+  for (const parentId of ids) {
+    for (const each of all) {
+      if (each.parentId !== parentId || ids.has(each.id)) continue;
+      ids.add(each.id);
+      found.push(each);
+    }
+  }
+  return found;
+}
+
+function chainOf(above: readonly ProjectRecord[]): IdTree | null {
+  return above.toReversed().reduce<IdTree | null>((inner, { id }) => ({ [id]: inner }), null);
+}
+
+function treeBelow(id: string, all: readonly ProjectRecord[]): IdTree | null {
+  const children = all.filter(({ parentId }) => parentId === id);
+  return children.length === 0
+    ? null
+    : Object.fromEntries(children.map((child) => [child.id, treeBelow(child.id, all)]));
+}

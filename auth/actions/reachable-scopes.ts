@@ -1,0 +1,37 @@
+import type { AuthContext } from '../context.ts';
+import { type ProjectRecord, SYSTEM_ID, type TargetKind } from '../store/records.ts';
+import { effectiveRoles } from './effective-roles.ts';
+
+/** Projects, or domains, on which a user holds any role, by itself or through a group; disabled ones included. */
+export async function reachableContainers(
+  { tables }: AuthContext,
+  userId: string,
+  kind: Exclude<TargetKind, 'system'>,
+): Promise<ProjectRecord[]> {
+  const groups = await tables.memberships.groupsOf(userId);
+  const assigned = await Promise.all([
+    tables.assignments.ofActor('user', userId),
+    ...groups.map((groupId) => tables.assignments.ofActor('group', groupId)),
+  ]);
+  const ids = new Set(assigned.flat().flatMap(({ targetKind, targetId }) => (targetKind === kind ? [targetId] : [])));
+  const found = await Promise.all([...ids].map((id) => tables.projects.get(id)));
+  return found.flatMap((stored) => (stored ? [stored.record] : []));
+}
+
+/** Those of them that a token can be had for: enabled, in an enabled domain. */
+export async function usableContainers(
+  context: AuthContext,
+  userId: string,
+  kind: Exclude<TargetKind, 'system'>,
+): Promise<ProjectRecord[]> {
+  const usable: ProjectRecord[] = [];
+  for (const container of await reachableContainers(context, userId, kind)) {
+    const domain = container.domainId === null ? undefined : await context.tables.projects.get(container.domainId);
+    if (container.enabled && (container.isDomain || domain?.record.enabled)) usable.push(container);
+  }
+  return usable;
+}
+
+export async function canUseSystem({ tables }: AuthContext, userId: string): Promise<boolean> {
+  return (await effectiveRoles(tables, userId, 'system', SYSTEM_ID)).length > 0;
+}

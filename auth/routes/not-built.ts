@@ -1,0 +1,36 @@
+import type { FastifyInstance } from 'fastify';
+import { notBuilt } from '../errors.ts';
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+/** Parts of the identity API that this server does not have yet: said plainly, instead of 404. */
+const NOT_BUILT: Readonly<Record<string, string>> = {
+  '/v3/credentials': 'Credentials',
+  '/v3/users/:userId/credentials/OS-EC2': 'EC2 credentials',
+  '/v3/ec2tokens': 'EC2 tokens',
+  '/v3/s3tokens': 'S3 tokens',
+  '/v3/users/:userId/application_credentials': 'Application credentials',
+  '/v3/users/:userId/access_rules': 'Access rules',
+  '/v3/OS-TRUST': 'Trusts',
+  '/v3/OS-INHERIT': 'Inherited role assignments',
+  '/v3/OS-EP-FILTER': 'Endpoint filters',
+  '/v3/OS-FEDERATION': 'Federation',
+  '/v3/OS-OAUTH1': 'OAuth consumers',
+  '/v3/limits': 'Limits',
+  '/v3/registered_limits': 'Registered limits',
+  '/v3/policies': 'Stored policies',
+};
+
+export function registerNotBuiltRoutes(app: FastifyInstance): void {
+  for (const [path, what] of Object.entries(NOT_BUILT)) {
+    for (const url of [path, `${path}/*`]) {
+      app.route({
+        method: [...METHODS],
+        url,
+        handler: async () => {
+          throw notBuilt(what);
+        },
+      });
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { userTarget } from '../actions/access.ts';
+import { authenticate, type Proofs, type UserReference } from '../actions/authenticate.ts';
+import { catalogFor } from '../actions/catalog.ts';
+import { issueToken } from '../actions/issue-token.ts';
+import type { DomainReference, RequestedScope } from '../actions/resolve-scope.ts';
+import { resolveToken } from '../actions/resolve-token.ts';
+import { revokeToken } from '../actions/revoke-token.ts';
+import { type TokenState, tokenBodyOf } from '../actions/token-state.ts';
+import type { AuthContext } from '../context.ts';
+import type { TokenBody } from '../contract.ts';
+import { badRequest, notBuilt, tokenNotFound } from '../errors.ts';
+import { unauthorized } from '../guard/authenticate.ts';
+import { parseBody } from '../parse.ts';
+import { type AuthRequest, authRequest } from '../schemas.ts';
+import { flagOf, queryOf } from './list.ts';
+
+/** Logging in, and asking what a token is. Spec: Identity API v3, "Authentication and token management". */
+export function registerTokenRoutes(app: FastifyInstance, context: AuthContext, wwwAuthenticate: string): void {
+  app.post('/v3/auth/tokens', async (request, reply) => {
+    const { auth } = parseBody(authRequest, request.body);
+    const proofs = proofsOf(auth.identity);
+    const scope = scopeOf(auth.scope);
+    const authenticated = proofs && (await authenticate(context, proofs));
+    const issued = authenticated && (await issueToken(context, authenticated, scope));
+    if (!issued) throw unauthorized(wwwAuthenticate);
+    reply.status(201).header('x-subject-token', issued.token);
+    return { token: await withCatalog(context, request, issued.state) };
+  });
+
+  app.get('/v3/auth/tokens', async (request, reply) => {
+    const token = subjectTokenOf(request);
+    const allowExpired = flagOf(request, 'allow_expired');
+    if (allowExpired) context.policy.authorize('identity:validate_expired_token', request.identity);
+    const state = await resolveToken(context, token, { allowExpired });
+    context.policy.authorize('identity:validate_token', request.identity, state ? userTarget(state.user) : {});
+    if (!state) throw tokenNotFound();
+    reply.header('x-subject-token', token);
+    return { token: await withCatalog(context, request, state) };
+  });
+
+  app.delete('/v3/auth/tokens', async (request, reply) => {
+    const state = await resolveToken(context, subjectTokenOf(request));
+    context.policy.authorize('identity:revoke_token', request.identity, state ? userTarget(state.user) : {});
+    if (!state) throw tokenNotFound();
+    await revokeToken(context, state.payload);
+    return reply.status(204).send();
+  });
+}
+
+async function withCatalog(context: AuthContext, request: FastifyRequest, state: TokenState): Promise<TokenBody> {
+  const body = tokenBodyOf(state);
+  const wantsNone = 'nocatalog' in queryOf(request);
+  return wantsNone || state.scope.kind === 'unscoped' ? body : { ...body, catalog: await catalogFor(context, state) };
+}
+
+function subjectTokenOf(request: FastifyRequest): string {
+  const token = request.headers['x-subject-token'];
+  if (typeof token !== 'string' || token === '') throw badRequest('The header X-Subject-Token is missing.');
+  return token;
+}
+
+/** The proofs of a login; undefined where it names a method that we do not have, which is refused as any wrong proof is. */
+function proofsOf({ methods, password, token }: AuthRequest['auth']['identity']): Proofs | undefined {
+  const proofs: Proofs = {};
+  for (const method of methods) {
+    if (method === 'password') {
+      if (!password) throw badRequest('The password method needs identity.password.');
+      proofs.password = { user: userReferenceOf(password.user), password: password.user.password };
+    } else if (method === 'token') {
+      if (!token) throw badRequest('The token method needs identity.token.');
+      proofs.token = token;
+    } else return undefined;
+  }
+  return proofs;
+}
+
+function userReferenceOf({ id, name, domain }: { id?: string; name?: string; domain?: Reference }): UserReference {
+  if (id !== undefined) return { id };
+  if (name === undefined || !domain) throw badRequest('A user is named by id, or by name and domain.');
+  return { name, domain: domainReferenceOf(domain) };
+}
+
+function scopeOf(scope: AuthRequest['auth']['scope']): RequestedScope | undefined {
+  if (scope === undefined) return undefined;
+  if (scope === 'unscoped' || scope.unscoped) return { kind: 'unscoped' };
+  if (scope['OS-TRUST:trust'] !== undefined) throw notBuilt('Trusts');
+  const { project, domain, system } = scope;
+  if ([project, domain, system].filter(Boolean).length !== 1)
+    throw badRequest('A scope is one of project, domain and system.');
+  if (system) return { kind: 'system' };
+  if (domain) return { kind: 'domain', domain: domainReferenceOf(domain) };
+  if (project?.id !== undefined) return { kind: 'project', project: { id: project.id } };
+  if (project?.name === undefined || !project.domain)
+    throw badRequest('A project is named by id, or by name and domain.');
+  return { kind: 'project', project: { name: project.name, domain: domainReferenceOf(project.domain) } };
+}
+
+interface Reference {
+  id?: string;
+  name?: string;
+}
+
+function domainReferenceOf({ id, name }: Reference): DomainReference {
+  if (id !== undefined) return { id };
+  if (name === undefined) throw badRequest('A domain is named by id or by name.');
+  return { name };
+}

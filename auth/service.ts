@@ -1,0 +1,160 @@
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../common/clock.ts';
+import { createApp, type Service } from '../common/http/app.ts';
+import type { KeyValueStore } from '../common/kv/contract.ts';
+import type { Logger } from '../common/log.ts';
+import { newRequestId, REQUEST_ID_HEADERS } from '../openstack/request-id.ts';
+import { finishRemovals } from './actions/removal.ts';
+import { resolveToken } from './actions/resolve-token.ts';
+import { dropOldRevocations } from './actions/revoke-token.ts';
+import { identityOfState } from './actions/token-state.ts';
+import type { AuthConfig } from './config.ts';
+import type { AuthContext, BuiltInService } from './context.ts';
+import { renderKeystoneError } from './errors.ts';
+import { requireToken } from './guard/authenticate.ts';
+import { createCachingVerifier } from './guard/caching-verifier.ts';
+import type { TokenVerifier } from './guard/contract.ts';
+import { createPolicy } from './guard/policy.ts';
+import type { SharedEpoch } from './guard/shared-epoch.ts';
+import { MOST_BODY_BYTES, REVOCATION_SWEEP_MS } from './limits.ts';
+import { PasswordHasher } from './passwords/password-hasher.ts';
+import { identityPolicy } from './policy-defaults.ts';
+import { registerAuthScopeRoutes } from './routes/auth-scopes.ts';
+import { registerCatalogRecordRoutes } from './routes/catalog-records.ts';
+import { registerDomainRoutes } from './routes/domains.ts';
+import { registerGrantRoutes } from './routes/grants.ts';
+import { registerGroupRoutes } from './routes/groups.ts';
+import { registerImpliedRoleRoutes } from './routes/implied-roles.ts';
+import { registerNotBuiltRoutes } from './routes/not-built.ts';
+import { registerProjectTagRoutes } from './routes/project-tags.ts';
+import { registerProjectRoutes } from './routes/projects.ts';
+import { registerRevocationEpochRoute } from './routes/revocation-epoch.ts';
+import { registerRoleAssignmentRoutes } from './routes/role-assignments.ts';
+import { registerRoleRoutes } from './routes/roles.ts';
+import { registerTokenRoutes } from './routes/tokens.ts';
+import { registerUserRoutes } from './routes/users.ts';
+import { registerVersionRoutes } from './routes/versions.ts';
+import { createTables } from './store/tables.ts';
+import { FernetKeyRepository } from './tokens/fernet-keys.ts';
+
+export interface AuthDeps {
+  store: KeyValueStore;
+  config: AuthConfig;
+  clock: Clock;
+  logger: Logger;
+  /** Bumped by whatever may make a verified token untrue. */
+  epoch: SharedEpoch;
+  /** Token keys lie in `<dataFolder>/keys/fernet`. */
+  dataFolder: string;
+  /** Where clients reach identity: `http://127.0.0.1:5000`, without `/v3`. */
+  publicUrl: string;
+  /** The services that this installation runs. */
+  catalog: readonly BuiltInService[];
+  /** The operator's policy rules, by action. */
+  policyOverrides?: Record<string, string>;
+}
+
+export interface AuthService extends Service {
+  /** Verifies tokens in this process; cached, and usable once the service has started. */
+  verifier: TokenVerifier;
+}
+
+/** The identity service. `start` makes or reads the token keys and ends what a crash left half removed. */
+export function buildAuth(deps: AuthDeps): AuthService {
+  const context = contextOf(deps);
+  const verifier = createCachingVerifier({ verifier: storeVerifier(context), epoch: deps.epoch, clock: deps.clock });
+  const app = createApp({
+    logger: deps.logger,
+    renderError: renderKeystoneError,
+    newRequestId,
+    requestIdHeaders: REQUEST_ID_HEADERS,
+    mostBodyBytes: MOST_BODY_BYTES,
+  });
+  tolerateEmptyJson(app);
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('vary', 'X-Auth-Token');
+  });
+  const wwwAuthenticate = `Keystone uri="${context.publicUrl}"`;
+  requireToken(app, { verifier, isPublic, wwwAuthenticate });
+  registerRoutes(app, context, wwwAuthenticate);
+
+  let sweep: NodeJS.Timeout | undefined;
+  return {
+    app,
+    verifier,
+    async start() {
+      await context.fernetKeys.open();
+      await context.passwords.prepare();
+      await finishRemovals(context);
+      await dropOldRevocations(context);
+      sweep = setInterval(() => {
+        dropOldRevocations(context).catch((error: unknown) => deps.logger.error({ err: error }, 'revocation sweep'));
+      }, REVOCATION_SWEEP_MS);
+      sweep.unref();
+    },
+    async stop() {
+      clearInterval(sweep);
+    },
+  };
+}
+
+function contextOf(deps: AuthDeps): AuthContext {
+  const { store, config, clock, logger, epoch } = deps;
+  return {
+    store,
+    config,
+    clock,
+    logger,
+    epoch,
+    tables: createTables(store),
+    policy: createPolicy(identityPolicy, deps.policyOverrides),
+    fernetKeys: new FernetKeyRepository(join(deps.dataFolder, 'keys', 'fernet'), clock),
+    passwords: new PasswordHasher(config.password_hash_cost),
+    builtIn: deps.catalog,
+    publicUrl: deps.publicUrl.replace(/\/+$/, ''),
+  };
+}
+
+function storeVerifier(context: AuthContext): TokenVerifier {
+  return {
+    async verify(token) {
+      const state = await resolveToken(context, token);
+      return state && identityOfState(state);
+    },
+  };
+}
+
+function registerRoutes(app: FastifyInstance, context: AuthContext, wwwAuthenticate: string): void {
+  registerVersionRoutes(app, context);
+  registerTokenRoutes(app, context, wwwAuthenticate);
+  registerAuthScopeRoutes(app, context);
+  registerDomainRoutes(app, context);
+  registerProjectRoutes(app, context);
+  registerProjectTagRoutes(app, context);
+  registerUserRoutes(app, context, wwwAuthenticate);
+  registerGroupRoutes(app, context);
+  registerRoleRoutes(app, context);
+  registerImpliedRoleRoutes(app, context);
+  registerGrantRoutes(app, context);
+  registerRoleAssignmentRoutes(app, context);
+  registerCatalogRecordRoutes(app, context);
+  registerRevocationEpochRoute(app, context);
+  registerNotBuiltRoutes(app);
+}
+
+/** Discovery, the login itself, and changing a password by knowing the old one. */
+function isPublic(path: string, method: string): boolean {
+  if (/^(\/|\/v3\/?|\/healthcheck)$/.test(path)) return method === 'GET' || method === 'HEAD';
+  return method === 'POST' && /^\/v3\/(auth\/tokens|users\/[^/]+\/password)\/?$/.test(path);
+}
+
+/** Clients send `Content-Type: application/json` with nothing behind it on PUT and DELETE: that is no malformed JSON. */
+function tolerateEmptyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else parse(request, body, done);
+  });
+}
