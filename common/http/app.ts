@@ -1,5 +1,11 @@
 import type { IncomingMessage } from 'node:http';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerFactory,
+} from 'fastify';
 import { ApiError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 
@@ -20,6 +26,8 @@ export interface AppOptions {
   requestIdHeaders: readonly string[];
   /** Largest JSON body; streams that a route reads by itself are bounded by the route. */
   mostBodyBytes: number;
+  /** For a service that serves some requests itself: makes the server around Fastify's handler. */
+  serverFactory?: FastifyServerFactory;
 }
 
 /** A part of the program that serves HTTP: built without listening, started and stopped by `cli`. */
@@ -45,6 +53,7 @@ export function createApp(options: AppOptions): FastifyInstance {
     forceCloseConnections: 'idle',
     requestTimeout: 0,
     keepAliveTimeout: 65_000,
+    ...(options.serverFactory ? { serverFactory: options.serverFactory } : {}),
   });
   app.addHook('onRequest', async (request, reply) => {
     for (const header of options.requestIdHeaders) reply.header(header, request.id);
