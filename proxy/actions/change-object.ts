@@ -1,0 +1,56 @@
+import type { Metadata } from '../../object-server/contract.ts';
+import type { Cluster } from '../backend/cluster.ts';
+import { writeToReplicas } from '../backend/replicas.ts';
+import { listingReports } from '../backend/reports.ts';
+import { writeWithTimestamp } from '../backend/timestamp-retry.ts';
+import { type ObjectName, readObject } from './read-object.ts';
+
+export interface ObjectMetadataChange {
+  name: ObjectName;
+  metadata: Metadata;
+  contentType: string | undefined;
+}
+
+/**
+ * Replaces an object's changeable metadata on all replicas.
+ *
+ * @throws ApiError 404 (also for an object past its `X-Delete-At`, which a POST must not bring back), 409, 503.
+ */
+export async function changeObjectMetadata(cluster: Cluster, change: ObjectMetadataChange): Promise<void> {
+  const { name, metadata, contentType } = change;
+  const opened = await readObject(cluster, name);
+  await opened.content.close();
+  const ring = cluster.rings.object(name.policyIndex);
+  const partition = ring.partitionOf(name.account, name.container, name.object);
+  const reportOf = listingReports(cluster, name.account, name.container);
+  await writeWithTimestamp(cluster, (timestamp) =>
+    writeToReplicas(cluster, ring, partition, (device, replica) =>
+      cluster
+        .objectStoreAt(device)
+        .setMetadata(
+          { ...name, device: device.device, partition },
+          { timestamp, metadata, ...(contentType === undefined ? {} : { contentType }), listing: reportOf(replica) },
+        ),
+    ),
+  );
+}
+
+/**
+ * Writes a tombstone on all replicas.
+ *
+ * @returns whether there was an object; a replica that had none agrees with any that had.
+ * @throws ApiError 404 (no such container), 409, 503.
+ */
+export async function removeObject(cluster: Cluster, name: ObjectName): Promise<{ existed: boolean }> {
+  const ring = cluster.rings.object(name.policyIndex);
+  const partition = ring.partitionOf(name.account, name.container, name.object);
+  const reportOf = listingReports(cluster, name.account, name.container);
+  const removed = await writeWithTimestamp(cluster, (timestamp) =>
+    writeToReplicas(cluster, ring, partition, (device, replica) =>
+      cluster
+        .objectStoreAt(device)
+        .remove({ ...name, device: device.device, partition }, { timestamp, listing: reportOf(replica) }),
+    ),
+  );
+  return { existed: removed.some(({ existed }) => existed) };
+}

@@ -1,0 +1,29 @@
+import type { Clock } from '../../common/clock.ts';
+import type { Logger } from '../../common/log.ts';
+import type { TimestampSource } from '../../common/timestamp.ts';
+import type { ListingStore } from '../../container-server/contract.ts';
+import type { ObjectStore } from '../../object-server/contract.ts';
+import type { Device, Ring } from '../../ring/contract.ts';
+import type { Policies } from './policies.ts';
+
+/** Where things live and how they are reached: the rings, and a store for every device, in process or over HTTP. */
+export interface Cluster {
+  readonly rings: {
+    readonly account: Ring;
+    readonly container: Ring;
+    /** @throws InvariantError for an index that no policy has. */
+    object(policyIndex: number): Ring;
+  };
+  objectStoreAt(device: Device): ObjectStore;
+  listingStoreAt(device: Device): ListingStore;
+  /** Devices of this node are read first. */
+  isLocal(device: Device): boolean;
+  readonly policies: Policies;
+  readonly timestamps: TimestampSource;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Bound on one replica's part of one step. */
+  readonly nodeTimeoutMs: number;
+  /** How long a write that has its quorum waits for the other replicas. */
+  readonly postQuorumMs: number;
+}

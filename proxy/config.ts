@@ -1,0 +1,50 @@
+import { type Static, Type } from '@sinclair/typebox';
+
+const policy = Type.Object({
+  index: Type.Integer({ minimum: 0, maximum: 999, description: 'Index of the policy: names its object ring.' }),
+  name: Type.String({
+    pattern: '^[A-Za-z0-9-]{1,64}$',
+    description: 'Name in X-Storage-Policy; compared without regard to case.',
+  }),
+  default: Type.Boolean({ default: false, description: 'Whether containers that ask for none get this policy.' }),
+});
+
+const names = (defaults: readonly string[], description: string) =>
+  Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { default: [...defaults], description });
+
+/** The `proxy` part of the configuration. */
+export const proxyConfig = Type.Object({
+  policies: Type.Array(policy, {
+    minItems: 1,
+    default: [{ index: 0, name: 'Policy-0', default: true }],
+    description: 'Storage policies. One is the default: the one that says so, else the first.',
+  }),
+  operator_roles: names(['admin', 'member'], 'Roles that may do everything in the account of their project.'),
+  reader_roles: names(['reader'], 'Roles that may read the account of their project.'),
+  reseller_admin_role: Type.String({
+    default: 'ResellerAdmin',
+    description: 'Role that may do everything in every account.',
+  }),
+  max_file_size: Type.Integer({
+    minimum: 1,
+    default: 5_368_709_122,
+    description: 'Largest object, bytes; larger ones go up in segments.',
+  }),
+  client_timeout: Type.Number({
+    exclusiveMinimum: 0,
+    default: 60,
+    description: 'How long a client may keep still while it sends or receives a body, seconds.',
+  }),
+  node_timeout: Type.Number({
+    exclusiveMinimum: 0,
+    default: 10,
+    description: 'How long one replica may take for one step of a request, seconds.',
+  }),
+  post_quorum_timeout: Type.Number({
+    minimum: 0,
+    default: 0.5,
+    description: 'How long a write that has its quorum waits for the other replicas, seconds.',
+  }),
+});
+
+export type ProxyConfig = Static<typeof proxyConfig>;

@@ -1,0 +1,110 @@
+import { HTML, pageOf } from '../errors.ts';
+import {
+  type Content,
+  contentOf,
+  type Feature,
+  type Headers,
+  type ProxyRequest,
+  type ProxyResponse,
+} from '../message.ts';
+import { multipartRanges } from './multipart-ranges.ts';
+import { contentRange, parseRange, satisfiableRanges } from './ranges.ts';
+
+/**
+ * Conditions and ranges of GET and HEAD, for whatever the features below make of an object: its own bytes or those of its segments.
+ *
+ * Spec: RFC 9110, 13 and 14, in the order in which Swift looks at the conditions.
+ */
+export const conditionalRange: Feature = (next) => async (request) => {
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  if (request.path.object === undefined || !isRead) return next(request);
+  const response = await next(request).catch((error: unknown) => {
+    if (isNotFound(error) && matches(request.headers['if-match'], undefined))
+      return { status: 412, headers: {} } satisfies ProxyResponse as ProxyResponse;
+    throw error;
+  });
+  if (response.status !== 200) return response;
+  const status = conditionStatus(request, response.headers);
+  if (status === undefined) return request.method === 'GET' ? applyRange(request, response) : response;
+  await response.body?.close();
+  return { status, headers: response.headers, body: contentOf('') };
+};
+
+/** 304 or 412 where a condition says so. */
+function conditionStatus({ headers }: ProxyRequest, answer: Headers): 304 | 412 | undefined {
+  const etag = normalizeEtag(answer['etag'] ?? '');
+  const { 'if-none-match': ifNoneMatch, 'if-match': ifMatch } = headers;
+  if (matches(ifNoneMatch, etag)) return 304;
+  if (ifMatch?.trim() && !matches(ifMatch, etag)) return 412;
+  const modified = Date.parse(answer['last-modified'] ?? '');
+  if (modified <= parseDate(headers['if-modified-since'])) return 304;
+  if (modified > parseDate(headers['if-unmodified-since'])) return 412;
+  return undefined;
+}
+
+/** Whether a list of ETags names this one; an absent list names none, and `*` any, even of what is not there. */
+function matches(list: string | undefined, etag: string | undefined): boolean {
+  if (!list) return false;
+  const tags = list.split(',').map((tag) => normalizeEtag(tag.trim()));
+  return tags.includes('*') || (etag !== undefined && tags.includes(etag));
+}
+
+function normalizeEtag(etag: string): string {
+  return etag.startsWith('"') && etag.endsWith('"') && etag.length > 1 ? etag.slice(1, -1) : etag;
+}
+
+/** NaN, which compares false with everything, for what is absent or no date. */
+function parseDate(text: string | undefined): number {
+  return text === undefined ? Number.NaN : Date.parse(text);
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && 'status' in error && error.status === 404;
+}
+
+async function applyRange(request: ProxyRequest, response: ProxyResponse): Promise<ProxyResponse> {
+  const { body } = response;
+  const specs = parseRange(request.headers['range']);
+  if (!specs || !isSized(body) || !isRangeCurrent(request.headers['if-range'], response.headers)) return response;
+  const { sizeBytes } = body;
+  const ranges = satisfiableRanges(specs, sizeBytes);
+  const [range, ...more] = ranges;
+  if (!range) {
+    await body.close();
+    const headers = { ...response.headers, 'content-type': HTML, 'content-range': `bytes */${sizeBytes}` };
+    return { status: 416, headers, body: contentOf(pageOf(416)) };
+  }
+  // "The last n bytes" of nothing are all of it, and have no positions that Content-Range could name.
+  if (sizeBytes === 0) return response;
+  if (more.length === 0) {
+    const headers = { ...response.headers, 'content-range': contentRange(range, sizeBytes) };
+    return { status: 206, headers, body: slice(body, range.start, range.end) };
+  }
+  const multipart = multipartRanges(body, ranges, response.headers['content-type'] ?? '');
+  return {
+    status: 206,
+    headers: { ...response.headers, 'content-type': multipart.contentType },
+    body: multipart.content,
+  };
+}
+
+function isSized(content: Content | undefined): content is Content & { sizeBytes: number } {
+  return content?.sizeBytes !== undefined;
+}
+
+/** Spec: RFC 9110, 13.1.5: a range of another version is no use to the client, which then gets all of this one. */
+function isRangeCurrent(ifRange: string | undefined, answer: Headers): boolean {
+  if (!ifRange) return true;
+  const etag = answer['etag'] ?? '';
+  return (
+    normalizeEtag(ifRange) === normalizeEtag(etag) || Date.parse(ifRange) === Date.parse(answer['last-modified'] ?? '')
+  );
+}
+
+function slice(content: Content, from: number, to: number): Content {
+  return {
+    sizeBytes: to - from,
+    read: (start, end) => content.read(from + start, Math.min(from + end, to)),
+    close: () => content.close(),
+  };
+}

@@ -1,0 +1,29 @@
+import type { Feature, Headers } from '../message.ts';
+
+/** Headers that only the parts of Swift may send one another. A client that sends one could speak for them. */
+const INTERNAL =
+  /^(x-(account|container|object)-sysmeta-|x-object-transient-sysmeta-|x-backend-|x-timestamp$|x-(account|container)-(host|device|partition)$|x-container-root-db-state$|x-delete-at-(host|device|partition|container)$)/;
+/** The same, but that every answer says its timestamp. */
+const INTERNAL_ANSWER = /^(x-(account|container|object)-sysmeta-|x-object-transient-sysmeta-|x-backend-)/;
+
+/**
+ * Keeps internal headers inside, both ways.
+ *
+ * Spec: Swift, "Middleware": Gatekeeper.
+ */
+export const gatekeeper: Feature = (next) => async (request) => {
+  const response = await next({ ...request, headers: without(request.headers, INTERNAL) });
+  return { ...response, headers: without(response.headers, INTERNAL_ANSWER) };
+};
+
+function without(headers: Headers, pattern: RegExp): Headers {
+  let clean = true;
+  for (const name in headers) {
+    if (pattern.test(name)) {
+      clean = false;
+      break;
+    }
+  }
+  if (clean) return headers;
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !pattern.test(name)));
+}

@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+import { ApiError } from '../../common/errors.ts';
+import { plainRefusal, refusal, statusLineOf } from '../errors.ts';
+import { MOST_MANIFEST_BYTES, MOST_MANIFEST_SEGMENTS, SUBREQUEST_CONCURRENCY } from '../limits.ts';
+import {
+  bodyOf,
+  collect,
+  contentOf,
+  type Handler,
+  objectPathOf,
+  type ProxyRequest,
+  type ProxyResponse,
+  subrequest,
+} from '../message.ts';
+import { encodePath } from '../routes/path.ts';
+import { renderReport, reportType } from './bulk-report.ts';
+import { concurrently } from './concurrently.ts';
+import { satisfiableRanges } from './ranges.ts';
+import { manifestEtag, parseManifest, type SentSegment, type StoredSegment, segmentLength } from './slo-manifest.ts';
+
+type Problem = readonly [name: string, what: string];
+type ObjectSegment = Exclude<SentSegment, { data: Buffer }>;
+
+/** Where a manifest keeps what the whole is, beside its own ETag and length. */
+export const SLO_ETAG_HEADER = 'x-object-sysmeta-slo-etag';
+export const SLO_SIZE_HEADER = 'x-object-sysmeta-slo-size';
+
+/**
+ * `PUT ?multipart-manifest=put`: asks each segment with a HEAD whether it is what the client says, and stores the manifest
+ * with what they answered.
+ *
+ * @param whole answers a HEAD of a segment that may itself be a large object; `next` stores the manifest.
+ * @throws ApiError 400, 405, 411, 413, 422.
+ */
+export async function putManifest(request: ProxyRequest, next: Handler, whole: Handler): Promise<ProxyResponse> {
+  if (request.headers['x-copy-from']) throw refusal(405, { body: 'Multipart Manifest PUTs cannot be COPY requests' });
+  const path = objectPathOf(request.path);
+  if (!path) return next(request);
+  const sent = parseManifest(await readManifest(request), `/${path.container}/${path.object}`);
+  const objects = sent.filter((segment): segment is ObjectSegment => 'path' in segment);
+  if (objects.length > MOST_MANIFEST_SEGMENTS)
+    throw refusal(413, { body: `Number of object-backed segments must be <= ${MOST_MANIFEST_SEGMENTS}` });
+  const heads = await headSegments(request, objects, whole);
+  const problems: Problem[] = [];
+  const stored = sent.flatMap((segment, index) => {
+    if ('data' in segment) return [{ data: segment.data.toString('base64') }];
+    const verified = verify(segment, heads.get(segment.path), index === sent.length - 1, problems);
+    return verified ? [verified] : [];
+  });
+  if (problems.length > 0) return problemReport(request, problems);
+  return store(request, stored, next);
+}
+
+/** @throws ApiError 411, 413. */
+async function readManifest(request: ProxyRequest): Promise<string> {
+  const tooLarge = `Manifest File > ${MOST_MANIFEST_BYTES} bytes`;
+  if (request.body.sizeBytes === undefined && request.headers['transfer-encoding'] === undefined) throw refusal(411);
+  if ((request.body.sizeBytes ?? 0) > MOST_MANIFEST_BYTES) throw refusal(413, { body: tooLarge });
+  const body = await collect(request.body.chunks(), MOST_MANIFEST_BYTES);
+  if (!body) throw refusal(413, { body: tooLarge });
+  if (request.body.sizeBytes !== undefined && body.length !== request.body.sizeBytes) throw refusal(499);
+  return body.toString();
+}
+
+/** What a HEAD of each segment answered: the response, or the status that refused it. */
+async function headSegments(
+  request: ProxyRequest,
+  segments: readonly ObjectSegment[],
+  whole: Handler,
+): Promise<Map<string, ProxyResponse>> {
+  const paths = [...new Set(segments.map(({ path }) => path))];
+  const answers = await concurrently(paths, SUBREQUEST_CONCURRENCY, async (text) => {
+    const [container = '', ...rest] = text.replace(/^\/+/, '').split('/');
+    const path = { account: request.path.account, container, object: rest.join('/') };
+    try {
+      const response = await whole(subrequest(request, { method: 'HEAD', path }));
+      await response.body?.close();
+      return [text, response] as const;
+    } catch (error) {
+      if (error instanceof ApiError) return [text, { status: error.status, headers: {} }] as const;
+      throw error;
+    }
+  });
+  return new Map(answers);
+}
+
+/** The segment as it is stored; what is wrong with it goes to `problems`. */
+function verify(
+  segment: ObjectSegment,
+  head: ProxyResponse | undefined,
+  isLast: boolean,
+  problems: Problem[],
+): StoredSegment | undefined {
+  const complain = (what: string) => problems.push([encodePath(segment.path), what]);
+  const bytes = head?.body?.sizeBytes;
+  if (head?.status !== 200 || bytes === undefined) {
+    complain(statusLineOf(head?.status ?? 404));
+    return undefined;
+  }
+  const hash = (head.headers['etag'] ?? '').replaceAll('"', '');
+  const stored: StoredSegment = {
+    name: `/${segment.path.replace(/^\/+/, '')}`,
+    bytes,
+    hash,
+    content_type: head.headers['content-type'] ?? '',
+    last_modified: new Date(head.headers['last-modified'] ?? 0).toISOString().replace('Z', '000'),
+  };
+  if (segment.range) {
+    const [range] = satisfiableRanges([segment.range], bytes);
+    if (!range) complain('Unsatisfiable Range');
+    else if (range.start > 0 || range.end < bytes) stored.range = `${range.start}-${range.end - 1}`;
+  }
+  if (head.headers['x-static-large-object']) stored.sub_slo = true;
+  if (segmentLength(stored) < 1 && !isLast) complain('Too small; each segment must be at least 1 byte.');
+  if (segment.sizeBytes !== undefined && segment.sizeBytes !== bytes) complain('Size Mismatch');
+  if (segment.etag !== undefined && segment.etag !== hash) complain('Etag Mismatch');
+  return stored;
+}
+
+function problemReport(request: ProxyRequest, problems: readonly Problem[]): ProxyResponse {
+  const contentType = reportType(request.headers['accept']) ?? 'text/plain';
+  const body = renderReport(contentType, { fields: {}, errors: problems }, 'upload');
+  return { status: 400, headers: { 'content-type': contentType }, body: contentOf(body) };
+}
+
+async function store(request: ProxyRequest, segments: readonly StoredSegment[], next: Handler): Promise<ProxyResponse> {
+  const etag = manifestEtag(segments);
+  const claimed = request.headers['etag']?.replaceAll('"', '');
+  if (claimed && claimed !== etag) throw refusal(422);
+  const sizeBytes = segments.reduce((sum, segment) => sum + segmentLength(segment), 0);
+  const body = Buffer.from(JSON.stringify(segments));
+  if (body.length > 2 * MOST_MANIFEST_BYTES) throw plainRefusal(413, `Manifest File > ${MOST_MANIFEST_BYTES} bytes`);
+  const bodyEtag = createHash('md5').update(body).digest('hex');
+  const query = new Map(request.query);
+  query.delete('multipart-manifest');
+  const response = await next({
+    ...request,
+    query,
+    body: bodyOf(body),
+    headers: {
+      ...request.headers,
+      'content-length': String(body.length),
+      etag: bodyEtag,
+      'x-static-large-object': 'True',
+      [SLO_ETAG_HEADER]: etag,
+      [SLO_SIZE_HEADER]: String(sizeBytes),
+      // The listing shows the whole, not its manifest.
+      'x-object-sysmeta-container-update-override-etag': `${bodyEtag}; slo_etag=${etag}`,
+      'x-object-sysmeta-container-update-override-size': String(sizeBytes),
+    },
+  });
+  return { ...response, headers: { ...response.headers, etag: `"${etag}"` } };
+}

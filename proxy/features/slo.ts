@@ -1,0 +1,45 @@
+import { refusal } from '../errors.ts';
+import type { Feature, Handler } from '../message.ts';
+import { deleteLargeObject } from './slo-delete.ts';
+import { readLargeObject, readManifestItself } from './slo-get.ts';
+import { putManifest } from './slo-put.ts';
+
+/**
+ * Static large objects: a manifest that lists segments, each with its ETag and length, is read as one object.
+ *
+ * Spec: Object Storage API, "Static large objects".
+ */
+export const slo: Feature = (next) => {
+  const handler: Handler = async (request) => {
+    const { method, path, query, headers } = request;
+    if (path.container === undefined) return next(request);
+    if (path.object === undefined) return method === 'GET' ? withLargeEtags(await next(request)) : next(request);
+    const manifest = query.get('multipart-manifest');
+    if (method === 'GET' || method === 'HEAD') {
+      const response = await next(request);
+      if (!response.headers['x-static-large-object'] || response.status !== 200) return response;
+      return manifest === 'get' ? readManifestItself(request, response) : readLargeObject(request, response, next, 1);
+    }
+    if (method === 'PUT' && manifest === 'put') return putManifest(request, next, handler);
+    if (method === 'DELETE' && manifest === 'delete') return deleteLargeObject(request, next);
+    if (headers['x-static-large-object'])
+      throw refusal(400, {
+        body: 'X-Static-Large-Object is a reserved header. To create a static large object add query param multipart-manifest=put.',
+      });
+    return next(request);
+  };
+  return handler;
+};
+
+/** A listing row shows a manifest's own ETag as `hash` and that of the whole as `slo_etag`. */
+function withLargeEtags<R extends { readonly rows?: readonly string[] }>(response: R): R {
+  if (!response.rows?.some((row) => row.includes('; slo_etag='))) return response;
+  return { ...response, rows: response.rows.map(splitEtags) };
+}
+
+function splitEtags(text: string): string {
+  if (!text.includes('; slo_etag=')) return text;
+  const row = JSON.parse(text) as Record<string, unknown>;
+  const match = /^(.*); slo_etag=([0-9a-f]+)$/.exec(String(row['hash']));
+  return match ? JSON.stringify({ ...row, hash: match[1], slo_etag: `"${match[2]}"` }) : text;
+}

@@ -1,0 +1,160 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Identity, TokenVerifier } from '../../auth/guard/contract.ts';
+import type { Clock } from '../../common/clock.ts';
+import { ApiError } from '../../common/errors.ts';
+import type { Logger } from '../../common/log.ts';
+import { refusal, renderedRefusal } from '../errors.ts';
+import { contentOf, type Handler, type Headers, NO_BODY, type ProxyRequest, type ProxyResponse } from '../message.ts';
+import { parseTarget } from '../routes/path.ts';
+import { clientBody } from './client-body.ts';
+import { decodeHeaders } from './header-text.ts';
+import { sendResponse } from './send-response.ts';
+import { newTransactionId } from './transaction-id.ts';
+import { drain, isMuchUnread } from './unread-body.ts';
+
+export interface ObjectApiOptions {
+  pipeline: Handler;
+  verifier: TokenVerifier;
+  clock: Clock;
+  logger: Logger;
+  clientTimeoutMs: number;
+  /** While it is true, requests are refused with 503 and their connections end. */
+  isClosing(): boolean;
+}
+
+export interface ObjectApi {
+  /** Serves one request, to its end. Never rejects. */
+  serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Promise<void>;
+  /** Resolves when no request is running. */
+  idle(): Promise<void>;
+}
+
+const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** The object API on Node's own request and response: no body is parsed, none is held in memory. */
+export function createObjectApi(options: ObjectApiOptions): ObjectApi {
+  const running = new Set<Promise<void>>();
+  return {
+    async serve(request, response, expectsContinue) {
+      const exchange = new Exchange(options, request, response, expectsContinue).run();
+      running.add(exchange);
+      await exchange;
+      running.delete(exchange);
+    },
+    async idle() {
+      while (running.size > 0) await Promise.all(running);
+    },
+  };
+}
+
+class Exchange {
+  private readonly options: ObjectApiOptions;
+  private readonly incoming: IncomingMessage;
+  private readonly response: ServerResponse;
+  private readonly headers: Headers;
+  private readonly transactionId: string;
+  /** The client waits for `100 Continue` and has not been sent it. */
+  private isHeldBack: boolean;
+
+  constructor(
+    options: ObjectApiOptions,
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    expectsContinue: boolean,
+  ) {
+    this.options = options;
+    this.incoming = incoming;
+    this.response = response;
+    this.isHeldBack = expectsContinue;
+    this.headers = decodeHeaders(incoming.headers);
+    this.transactionId = newTransactionId(options.clock, this.headers['x-trans-id-extra']);
+    // The stream says it to who reads; with nobody reading, it must not end the process.
+    incoming.on('error', ignore);
+    response.on('error', ignore);
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.send(await this.answer());
+    } catch (error) {
+      await this.fail(error);
+    }
+  }
+
+  private async answer(): Promise<ProxyResponse> {
+    if (this.options.isClosing()) throw refusal(503);
+    const { path, query } = parseTarget(this.incoming.url ?? '/');
+    const method = this.incoming.method ?? 'GET';
+    const body = BODILESS.has(method) ? NO_BODY : this.body();
+    const caller = await this.caller();
+    const log = this.options.logger;
+    const request: ProxyRequest = {
+      method,
+      path,
+      query,
+      headers: this.headers,
+      body,
+      context: { transactionId: this.transactionId, caller, log },
+    };
+    return this.options.pipeline(request);
+  }
+
+  private body() {
+    return clientBody({
+      request: this.incoming,
+      timeoutMs: this.options.clientTimeoutMs,
+      onFirstRead: () => {
+        if (this.isHeldBack) this.response.writeContinue();
+        this.isHeldBack = false;
+      },
+    });
+  }
+
+  /** A token that identity refuses is no token: what anybody may read, its bearer may read too. */
+  private async caller(): Promise<Identity | undefined> {
+    const token = this.headers['x-auth-token'] ?? this.headers['x-storage-token'];
+    if (!token) return undefined;
+    try {
+      return await this.options.verifier.verify(token);
+    } catch (error) {
+      throw refusal(503, { cause: error });
+    }
+  }
+
+  private async fail(error: unknown): Promise<void> {
+    const { logger } = this.options;
+    const refused = error instanceof ApiError ? error : refusal(500, { cause: error });
+    const { transactionId } = this;
+    if (!(error instanceof ApiError)) logger.error({ err: error, transactionId }, 'unexpected error');
+    else if (error.status >= 500) logger.warn({ err: error, transactionId }, 'a request failed');
+    if (this.response.headersSent || this.response.destroyed) {
+      this.response.destroy();
+      return;
+    }
+    const { contentType, body } = renderedRefusal(refused);
+    const headers: Record<string, string> = { 'content-type': contentType };
+    for (const [name, value] of Object.entries(refused.headers)) headers[name.toLowerCase()] = value;
+    try {
+      await this.send({ status: refused.status, headers, body: contentOf(body) });
+    } catch (secondError) {
+      logger.debug({ err: secondError, transactionId }, 'an error could not be answered');
+      this.response.destroy();
+    }
+  }
+
+  private async send(answer: ProxyResponse): Promise<void> {
+    const { incoming, response, options } = this;
+    const isUnread = this.isHeldBack || isMuchUnread(incoming);
+    const closes = options.isClosing() || isUnread || answer.status === 408 || answer.status === 499;
+    await sendResponse(answer, {
+      response,
+      isHead: incoming.method === 'HEAD',
+      transactionId: this.transactionId,
+      closes,
+      timeoutMs: options.clientTimeoutMs,
+      ...(isUnread && !this.isHeldBack ? { beforeEnd: () => drain(incoming) } : {}),
+    });
+  }
+}
+
+function ignore(): void {}

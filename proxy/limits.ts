@@ -1,0 +1,50 @@
+/** Bounds that clients can meet are Swift's defaults and stand in /info. Spec: Swift, "Deployment Guide": swift-constraints. */
+
+export const MOST_ACCOUNT_NAME_BYTES = 256;
+export const MOST_CONTAINER_NAME_BYTES = 256;
+export const MOST_OBJECT_NAME_BYTES = 1024;
+
+export const MOST_HEADER_BYTES = 8192;
+export const MOST_META_NAME_BYTES = 128;
+export const MOST_META_VALUE_BYTES = 256;
+export const MOST_META_COUNT = 90;
+export const MOST_META_OVERALL_BYTES = 4096;
+
+/** Rows of one page of a listing. */
+export const MOST_LISTING_ROWS = 10_000;
+
+/** The request line with all headers: 90 metadata items, tokens and a path of 1.5 KiB that is percent-encoded threefold. */
+export const MOST_HEAD_BYTES = 64 << 10;
+
+/** Beyond these a Range header counts as unsatisfiable. Spec: RFC 7233, 6.1. */
+export const MOST_RANGES = 50;
+export const MOST_RANGE_OVERLAPS = 2;
+export const MOST_UNORDERED_RANGES = 8;
+
+/** How far above our own clock a replica's newer version may pull the timestamp of a write, seconds. */
+export const MOST_CLOCK_SKEW_SECONDS = 60;
+/** How often a write is tried again above a newer version that is already there. */
+export const MOST_TIMESTAMP_RETRIES = 3;
+
+/** Devices asked per replica: the primaries and as many handoffs. */
+export const REQUEST_NODES_PER_REPLICA = 2;
+
+/** What is read of a body that nobody wants, so that the client can read the answer on the same connection. */
+export const MOST_DRAINED_BYTES = 64 << 20;
+export const MOST_DRAIN_MS = 5_000;
+/** A refused body up to this is read in passing and the connection lives on. */
+export const SMALL_UNREAD_BODY_BYTES = 64 << 10;
+
+export const MOST_MANIFEST_SEGMENTS = 1000;
+export const MOST_MANIFEST_BYTES = 8 << 20;
+/** Manifests inside manifests. */
+export const MOST_MANIFEST_DEPTH = 10;
+/** Manifests whose segments wait to be deleted. */
+export const MOST_BUFFERED_SEGMENTS = MOST_MANIFEST_SEGMENTS * 10;
+
+export const MOST_BULK_DELETES = 10_000;
+export const MOST_FAILED_DELETES = 1_000;
+/** Sub-requests of one bulk or manifest request that run at a time. */
+export const SUBREQUEST_CONCURRENCY = 4;
+/** A long bulk answer sends a blank this often, so that nobody takes the connection for dead. */
+export const HEARTBEAT_MS = 10_000;

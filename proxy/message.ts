@@ -1,0 +1,131 @@
+import type { Identity } from '../auth/guard/contract.ts';
+import type { Logger } from '../common/log.ts';
+
+/** What a request is about, decoded. */
+export interface ResourcePath {
+  readonly account: string;
+  readonly container?: string;
+  readonly object?: string;
+}
+
+/** Header name in lower case to its value, decoded from UTF-8. */
+export type Headers = Readonly<Record<string, string>>;
+
+/** A request as the features see it. Never changed: a feature passes a changed copy on. */
+export interface ProxyRequest {
+  readonly method: string;
+  readonly path: ResourcePath;
+  readonly query: ReadonlyMap<string, string>;
+  readonly headers: Headers;
+  readonly body: RequestBody;
+  readonly context: RequestContext;
+}
+
+/** What all requests that one client request leads to share. */
+export interface RequestContext {
+  readonly transactionId: string;
+  /** Undefined: anonymous, or with a token that identity refuses. */
+  readonly caller: Identity | undefined;
+  readonly log: Logger;
+}
+
+export interface RequestBody {
+  /** Undefined: chunked. */
+  readonly sizeBytes: number | undefined;
+  /**
+   * The bytes, once. A chunk may be reused when the next one is asked for.
+   * @throws ApiError 499 when the client goes away, 408 when it keeps still.
+   */
+  chunks(): AsyncIterable<Uint8Array>;
+}
+
+export interface ProxyResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Undefined: none, or the page of the status. */
+  readonly body?: Content | undefined;
+  /** Rows of an account or container listing, JSON texts: rendered by the listing format feature. */
+  readonly rows?: readonly string[];
+}
+
+/** Bytes that a response carries, or could: ranges and conditions are decided before they are read. */
+export interface Content {
+  /** Undefined: known only at the end. */
+  readonly sizeBytes: number | undefined;
+  /**
+   * Bytes `start` (inclusive) to `end` (exclusive). A chunk may be reused when the next one is asked for. At most once at a time.
+   * @throws ApiError before the first chunk, where an answer can still say so.
+   */
+  read(start: number, end: number): AsyncIterable<Uint8Array>;
+  /** Releases what it holds. Never rejects. */
+  close(): Promise<void>;
+}
+
+export type Handler = (request: ProxyRequest) => Promise<ProxyResponse>;
+
+/** A part of the object API that wraps the parts below it. */
+export type Feature = (next: Handler) => Handler;
+
+export const NO_BODY: RequestBody = {
+  sizeBytes: 0,
+  async *chunks() {},
+};
+
+export function bodyOf(bytes: Uint8Array): RequestBody {
+  return {
+    sizeBytes: bytes.length,
+    async *chunks() {
+      if (bytes.length > 0) yield bytes;
+    },
+  };
+}
+
+/** Content that is in memory. */
+export function contentOf(data: string | Uint8Array): Content {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  return {
+    sizeBytes: bytes.length,
+    async *read(start, end) {
+      if (end > start) yield bytes.subarray(start, end);
+    },
+    async close() {},
+  };
+}
+
+/** All bytes of a small content. @returns undefined where it is longer than `mostBytes`. */
+export async function readWhole(content: Content, mostBytes: number): Promise<Buffer | undefined> {
+  return collect(content.read(0, content.sizeBytes ?? Number.POSITIVE_INFINITY), mostBytes);
+}
+
+/** Copies a stream of chunks together. @returns undefined where it is longer than `mostBytes`. */
+export async function collect(chunks: AsyncIterable<Uint8Array>, mostBytes: number): Promise<Buffer | undefined> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > mostBytes) return undefined;
+    parts.push(Buffer.from(chunk));
+  }
+  return Buffer.concat(parts);
+}
+
+const TRUE_WORDS: ReadonlySet<string> = new Set(['true', '1', 'yes', 'on', 't', 'y']);
+
+/** Spec: Swift, `config_true_value`. */
+export function isTrue(value: string | undefined): boolean {
+  return value !== undefined && TRUE_WORDS.has(value.toLowerCase());
+}
+
+/** The request for another resource that a feature makes on behalf of the same caller; nothing of the original but its context. */
+export function subrequest(
+  request: ProxyRequest,
+  change: { method: string; path: ResourcePath } & Partial<ProxyRequest>,
+): ProxyRequest {
+  return { query: new Map(), headers: {}, body: NO_BODY, context: request.context, ...change };
+}
+
+/** Whether the request is about an object, and which. */
+export function objectPathOf(path: ResourcePath): Required<ResourcePath> | undefined {
+  const { account, container, object } = path;
+  return container === undefined || object === undefined ? undefined : { account, container, object };
+}

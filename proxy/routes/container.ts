@@ -1,0 +1,131 @@
+import { httpDateOf } from '../../common/timestamp.ts';
+import type { ContainerInfo } from '../../container-server/contract.ts';
+import { denial, type Grant } from '../access/access-control.ts';
+import { cleanAcl } from '../access/acl.ts';
+import { listObjects, readContainerInfo } from '../actions/read-listing.ts';
+import { changeContainer, putContainer as createContainer, removeContainer } from '../actions/write-listing.ts';
+import type { Policies } from '../backend/policies.ts';
+import { plainRefusal, refusal } from '../errors.ts';
+import { MOST_CONTAINER_NAME_BYTES } from '../limits.ts';
+import type { Headers, ProxyRequest } from '../message.ts';
+import { newAccountMetadata } from './account.ts';
+import { parseListingQuery } from './listing-query.ts';
+import { checkMergedMetadata, checkMetadata, isOwnerHeader, metadataChange } from './metadata.ts';
+import type { Route, Services } from './route.ts';
+
+export const getContainer: Route = {
+  asksAcl: true,
+  async handle(request, services, grant) {
+    const { account, container } = containerPathOf(request);
+    const query = parseListingQuery(request.query);
+    // Who may read only by the ACL reads it first: the rows come after.
+    if (!grant.allowed) await requireReadable(request, services, grant);
+    const found = await listObjects(services.cluster, account, container, query);
+    if (!found) throw refusal(404);
+    return {
+      status: 200,
+      headers: containerHeaders(found.info, services.cluster.policies, grant.owner),
+      rows: found.page.rows,
+    };
+  },
+};
+
+export const headContainer: Route = {
+  asksAcl: true,
+  async handle(request, services, grant) {
+    const info = await requireReadable(request, services, grant);
+    return { status: 204, headers: containerHeaders(info, services.cluster.policies, grant.owner), rows: [] };
+  },
+};
+
+export const putContainer: Route = {
+  asksAcl: false,
+  async handle(request, { cluster }, grant) {
+    const { account, container } = containerPathOf(request);
+    const metadata = checkedChange(request, grant);
+    const policyIndex = policyOf(request.headers['x-storage-policy'], cluster.policies);
+    const length = Buffer.byteLength(container);
+    if (length > MOST_CONTAINER_NAME_BYTES)
+      throw refusal(400, { body: `Container name length of ${length} longer than ${MOST_CONTAINER_NAME_BYTES}` });
+    if (Object.keys(metadata).length > 0) {
+      const info = await readContainerInfo(cluster, account, container);
+      checkMergedMetadata(info?.metadata ?? {}, metadata, 'container');
+    }
+    const accountMetadata = newAccountMetadata(request);
+    const { created } = await createContainer(cluster, { account, container, metadata, policyIndex, accountMetadata });
+    return { status: created ? 201 : 202, headers: {} };
+  },
+};
+
+export const postContainer: Route = {
+  asksAcl: false,
+  async handle(request, { cluster }, grant) {
+    const name = containerPathOf(request);
+    const metadata = checkedChange(request, grant);
+    const info = await readContainerInfo(cluster, name.account, name.container);
+    if (!info) throw refusal(404);
+    checkMergedMetadata(info.metadata, metadata, 'container');
+    await changeContainer(cluster, name, metadata);
+    return { status: 204, headers: {} };
+  },
+};
+
+export const deleteContainer: Route = {
+  asksAcl: false,
+  async handle(request, { cluster }) {
+    await removeContainer(cluster, containerPathOf(request));
+    return { status: 204, headers: {} };
+  },
+};
+
+/** @throws ApiError 401 or 403 where neither the roles nor the read ACL allow it, 404. */
+async function requireReadable(
+  request: ProxyRequest,
+  { cluster, access }: Services,
+  grant: Grant,
+): Promise<ContainerInfo> {
+  const { account, container } = containerPathOf(request);
+  const info = await readContainerInfo(cluster, account, container);
+  if (!grant.allowed && !(await access.decide(request, info?.metadata['x-container-read'])).allowed)
+    throw denial(request);
+  if (!info) throw refusal(404);
+  return info;
+}
+
+function checkedChange(request: ProxyRequest, grant: Grant): Record<string, string> {
+  checkMetadata(request.headers, 'container');
+  const change = metadataChange(request.headers, 'container', grant.owner);
+  for (const header of ['x-container-read', 'x-container-write']) {
+    const value = change[header];
+    if (value) change[header] = cleanAcl(header, value);
+  }
+  return change;
+}
+
+/** @throws ApiError 400 for a policy that there is not. */
+function policyOf(name: string | undefined, policies: Policies): number | undefined {
+  if (!name) return undefined;
+  const policy = policies.byName(name);
+  if (!policy) throw plainRefusal(400, `Invalid X-Storage-Policy '${name}'`);
+  return policy.index;
+}
+
+function containerPathOf({ path }: ProxyRequest): { account: string; container: string } {
+  return { account: path.account, container: path.container ?? '' };
+}
+
+function containerHeaders(info: ContainerInfo, policies: Policies, isOwner: boolean): Headers {
+  const headers: Record<string, string> = {
+    'x-container-object-count': String(info.objectCount),
+    'x-container-bytes-used': String(info.bytesUsed),
+    'x-timestamp': info.createdAt,
+    'x-put-timestamp': info.putTimestamp,
+    'last-modified': httpDateOf(info.putTimestamp),
+    'accept-ranges': 'bytes',
+  };
+  const policy = policies.byIndex(info.policyIndex);
+  if (policy) headers['x-storage-policy'] = policy.name;
+  for (const [name, value] of Object.entries(info.metadata))
+    if (value !== '' && (isOwner || !isOwnerHeader(name))) headers[name] = value;
+  return headers;
+}

@@ -1,0 +1,60 @@
+import type { Policies } from '../backend/policies.ts';
+import {
+  MOST_ACCOUNT_NAME_BYTES,
+  MOST_BULK_DELETES,
+  MOST_CONTAINER_NAME_BYTES,
+  MOST_FAILED_DELETES,
+  MOST_HEADER_BYTES,
+  MOST_LISTING_ROWS,
+  MOST_MANIFEST_BYTES,
+  MOST_MANIFEST_SEGMENTS,
+  MOST_META_COUNT,
+  MOST_META_NAME_BYTES,
+  MOST_META_OVERALL_BYTES,
+  MOST_META_VALUE_BYTES,
+  MOST_OBJECT_NAME_BYTES,
+} from '../limits.ts';
+
+/** The Swift whose behaviour this API follows. */
+const SWIFT_VERSION = '2.30.1';
+
+/**
+ * The body of `GET /info`. Clients switch behaviour on by its keys: every one is a promise.
+ *
+ * Spec: Object Storage API, "List activated capabilities".
+ */
+export function capabilities(policies: Policies, maxFileBytes: number): Record<string, unknown> {
+  return {
+    swift: {
+      version: SWIFT_VERSION,
+      account_autocreate: true,
+      allow_account_management: false,
+      account_listing_limit: MOST_LISTING_ROWS,
+      container_listing_limit: MOST_LISTING_ROWS,
+      max_account_name_length: MOST_ACCOUNT_NAME_BYTES,
+      max_container_name_length: MOST_CONTAINER_NAME_BYTES,
+      max_object_name_length: MOST_OBJECT_NAME_BYTES,
+      max_file_size: maxFileBytes,
+      max_header_size: MOST_HEADER_BYTES,
+      max_meta_count: MOST_META_COUNT,
+      max_meta_name_length: MOST_META_NAME_BYTES,
+      max_meta_overall_size: MOST_META_OVERALL_BYTES,
+      max_meta_value_length: MOST_META_VALUE_BYTES,
+      valid_api_versions: ['v1', 'v1.0'],
+      policies: policies.all.map(({ name, index }) => ({
+        name,
+        aliases: name,
+        ...(index === policies.default.index ? { default: true } : {}),
+      })),
+    },
+    slo: {
+      max_manifest_segments: MOST_MANIFEST_SEGMENTS,
+      max_manifest_size: MOST_MANIFEST_BYTES,
+      min_segment_size: 1,
+      allow_async_delete: false,
+    },
+    dlo: {},
+    bulk_delete: { max_deletes_per_request: MOST_BULK_DELETES, max_failed_deletes: MOST_FAILED_DELETES },
+    keystoneauth: {},
+  };
+}

@@ -1,0 +1,28 @@
+import type { ContainerInfo } from '../../container-server/contract.ts';
+import { denial, type Grant } from '../access/access-control.ts';
+import { readContainerInfo } from '../actions/read-listing.ts';
+import type { ObjectName } from '../actions/read-object.ts';
+import { refusal } from '../errors.ts';
+import { objectPathOf, type ProxyRequest } from '../message.ts';
+import type { Services } from './route.ts';
+
+/**
+ * Finds the container of an object and checks the caller's access by its ACL, where the roles alone do not allow it.
+ *
+ * @returns the object's full name; undefined where there is no such container.
+ * @throws ApiError 401 or 403: before the answer says whether the container exists.
+ */
+export async function openContainer(
+  request: ProxyRequest,
+  { cluster, access }: Services,
+  grant: Grant,
+  aclHeader: 'x-container-read' | 'x-container-write',
+): Promise<ObjectName | undefined> {
+  const path = objectPathOf(request.path);
+  if (!path) throw refusal(404);
+  const info: ContainerInfo | undefined = await readContainerInfo(cluster, path.account, path.container);
+  if (!grant.allowed && !(await access.decide(request, info?.metadata[aclHeader])).allowed) throw denial(request);
+  if (!info) return undefined;
+  if (!cluster.policies.byIndex(info.policyIndex)) throw refusal(503, { body: 'Unknown Storage Policy' });
+  return { ...path, policyIndex: info.policyIndex };
+}

@@ -1,0 +1,32 @@
+import { httpDateOf } from '../../common/timestamp.ts';
+import type { ObjectState } from '../../object-server/contract.ts';
+import { readObject } from '../actions/read-object.ts';
+import { refusal } from '../errors.ts';
+import { type Headers, isTrue } from '../message.ts';
+import { openContainer } from './object-access.ts';
+import type { Route } from './route.ts';
+
+/** Ranges and conditions are a feature above: this answers the whole object. */
+export const getObject: Route = {
+  asksAcl: true,
+  async handle(request, services, grant) {
+    const name = await openContainer(request, services, grant, 'x-container-read');
+    if (!name) throw refusal(404);
+    const { state, content } = await readObject(services.cluster, name, isTrue(request.headers['x-newest']));
+    return { status: 200, headers: objectHeaders(state), body: content };
+  },
+};
+
+export const headObject: Route = getObject;
+
+function objectHeaders(state: ObjectState): Headers {
+  return {
+    ...state.fixedMetadata,
+    ...state.metadata,
+    'content-type': state.contentType,
+    etag: state.etag,
+    'last-modified': httpDateOf(state.timestamp),
+    'x-timestamp': state.timestamp,
+    'accept-ranges': 'bytes',
+  };
+}

@@ -1,0 +1,17 @@
+import type { AccessControl, Grant } from '../access/access-control.ts';
+import type { Cluster } from '../backend/cluster.ts';
+import type { ProxyRequest, ProxyResponse } from '../message.ts';
+
+/** What every route works with. */
+export interface Services {
+  readonly cluster: Cluster;
+  readonly access: AccessControl;
+  /** Largest object, bytes. */
+  readonly maxFileBytes: number;
+}
+
+export interface Route {
+  /** Whether a container's ACL may allow what the caller's roles do not: the route then asks again, with the ACL. */
+  readonly asksAcl: boolean;
+  handle(request: ProxyRequest, services: Services, grant: Grant): Promise<ProxyResponse>;
+}

@@ -1,0 +1,145 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyServerFactory } from 'fastify';
+import type { TokenVerifier } from '../auth/guard/contract.ts';
+import type { Clock } from '../common/clock.ts';
+import { createApp, type Service } from '../common/http/app.ts';
+import type { Logger } from '../common/log.ts';
+import { TimestampSource } from '../common/timestamp.ts';
+import type { ListingStore } from '../container-server/contract.ts';
+import type { ObjectStore } from '../object-server/contract.ts';
+import type { Device, Ring } from '../ring/contract.ts';
+import { createAccessControl, PROJECT_DOMAIN_HEADER } from './access/access-control.ts';
+import { readAccountInfo } from './actions/read-listing.ts';
+import type { Cluster } from './backend/cluster.ts';
+import { createPolicies } from './backend/policies.ts';
+import type { ProxyConfig } from './config.ts';
+import { renderSwiftError } from './errors.ts';
+import { answerClientError } from './http/client-error.ts';
+import { createObjectApi, type ObjectApi } from './http/object-api.ts';
+import { newTransactionId, TRANSACTION_ID_HEADERS } from './http/transaction-id.ts';
+import { MOST_HEAD_BYTES } from './limits.ts';
+import { createPipeline } from './pipeline.ts';
+import { type LegacyIdentity, legacyLogin } from './routes/auth-v1.ts';
+import { capabilities } from './routes/info.ts';
+import type { Services } from './routes/route.ts';
+
+export interface ProxyDeps {
+  config: ProxyConfig;
+  logger: Logger;
+  clock: Clock;
+  rings: { account: Ring; container: Ring; object(policyIndex: number): Ring };
+  /** In process for this node's devices, over HTTP for others. */
+  objectStoreAt(device: Device): ObjectStore;
+  listingStoreAt(device: Device): ListingStore;
+  /** Devices of this node are read first; none, unless told. */
+  isLocal?(device: Device): boolean;
+  verifier: TokenVerifier;
+  /** Who answers the legacy login. */
+  identity: LegacyIdentity;
+  /** Public base URL of this API, without `/v1`. */
+  storageUrl(): string;
+}
+
+/** Paths that Fastify serves; all others are the object API's, as in Swift, where any path is at least a bad one. */
+const PLAIN_PATHS = /^\/(info|healthcheck|auth(\/.*)?)\/?(\?.*)?$/;
+
+const KEEP_ALIVE_MS = 65_000;
+const HEADERS_TIMEOUT_MS = 60_000;
+
+/** The Swift API. One is built in each worker thread; none of them shares anything but what it is given. */
+export function buildProxy(deps: ProxyDeps): Service {
+  const { config, logger, clock } = deps;
+  const services = servicesOf(deps);
+  let isClosing = false;
+  const api = createObjectApi({
+    pipeline: createPipeline(services),
+    verifier: deps.verifier,
+    clock,
+    logger,
+    clientTimeoutMs: config.client_timeout * 1000,
+    isClosing: () => isClosing,
+  });
+  const app = createApp({
+    logger,
+    renderError: renderSwiftError,
+    newRequestId: (request) => newTransactionId(clock, extraOf(request)),
+    requestIdHeaders: TRANSACTION_ID_HEADERS,
+    mostBodyBytes: 1,
+    serverFactory: serverFactory(api, clock),
+  });
+  app.addHook('preClose', async () => {
+    isClosing = true;
+  });
+  app.get('/info', async () => capabilities(services.cluster.policies, config.max_file_size));
+  for (const path of ['/auth/v1.0', '/auth/v1']) {
+    app.get(path, async (request, reply) => {
+      const headers = await legacyLogin(request.headers, {
+        identity: deps.identity,
+        clock,
+        storageUrl: deps.storageUrl,
+      });
+      return reply.headers(headers).send('');
+    });
+  }
+  return {
+    app,
+    async start() {},
+    async stop() {
+      await api.idle();
+    },
+  };
+}
+
+function servicesOf(deps: ProxyDeps): Services {
+  const { config, logger, clock } = deps;
+  const cluster: Cluster = {
+    rings: deps.rings,
+    objectStoreAt: deps.objectStoreAt,
+    listingStoreAt: deps.listingStoreAt,
+    isLocal: deps.isLocal ?? (() => false),
+    policies: createPolicies(config.policies),
+    timestamps: new TimestampSource(clock),
+    clock,
+    logger,
+    nodeTimeoutMs: config.node_timeout * 1000,
+    postQuorumMs: config.post_quorum_timeout * 1000,
+  };
+  const access = createAccessControl({
+    operatorRoles: config.operator_roles,
+    readerRoles: config.reader_roles,
+    resellerAdminRole: config.reseller_admin_role,
+    accountDomainOf: async (account) => (await readAccountInfo(cluster, account))?.metadata[PROJECT_DOMAIN_HEADER],
+  });
+  return { cluster, access, maxFileBytes: config.max_file_size };
+}
+
+/** A server that gives the object API its requests as they are, and Fastify the few others. */
+function serverFactory(api: ObjectApi, clock: Clock): FastifyServerFactory {
+  return (fastifyHandler) => {
+    const server = createServer({ maxHeaderSize: MOST_HEAD_BYTES });
+    server.requestTimeout = 0;
+    server.headersTimeout = HEADERS_TIMEOUT_MS;
+    server.keepAliveTimeout = KEEP_ALIVE_MS;
+    const serve = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => {
+      if (!PLAIN_PATHS.test(request.url ?? '')) {
+        void api.serve(request, response, expectsContinue).then(() => {
+          // A connection that has become idle while the server closes is not waited for.
+          if (!server.listening) server.closeIdleConnections();
+        });
+        return;
+      }
+      if (expectsContinue) response.writeContinue();
+      fastifyHandler(request, response);
+    };
+    server.on('request', (request, response) => serve(request, response, false));
+    server.on('checkContinue', (request, response) => serve(request, response, true));
+    server.on('clientError', (error, socket) => answerClientError(error, socket as Socket, newTransactionId(clock)));
+    return server;
+  };
+}
+
+function extraOf(request: IncomingMessage): string | undefined {
+  const extra = request.headers['x-trans-id-extra'];
+  return typeof extra === 'string' ? extra : undefined;
+}

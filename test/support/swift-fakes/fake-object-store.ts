@@ -1,0 +1,213 @@
+import { ApiError } from '../../../common/errors.ts';
+import type { Timestamp } from '../../../common/timestamp.ts';
+import type { ListingStore, ObjectRow } from '../../../container-server/contract.ts';
+import type {
+  ListingReport,
+  Metadata,
+  NewObject,
+  ObjectState,
+  ObjectStore,
+  ObjectTarget,
+  ObjectUpload,
+} from '../../../object-server/contract.ts';
+
+interface Stored {
+  data?: { timestamp: Timestamp; version: NewObject; fixedMetadata: Metadata; bytes: Buffer; etag: string } | undefined;
+  change?: { timestamp: Timestamp; metadata: Metadata } | undefined;
+  contentType: { value: string; timestamp: Timestamp };
+  deleted: Timestamp;
+}
+
+/** What a test makes go wrong on one device. */
+export interface Faults {
+  /** Every call is refused so. */
+  unavailable?: 'DeviceUnavailable' | 'InsufficientStorage' | undefined;
+  /** `write` fails once this many bytes have been written. */
+  writeFailsAfter?: number | undefined;
+  /** `commit` fails. */
+  commitFails?: boolean;
+  /** Reading fails with CorruptObject at this byte. */
+  corruptAt?: number | undefined;
+  /** `create` never resolves. */
+  hangs?: boolean;
+}
+
+/** Objects of one device, in memory, with the promises of the contract. Reuses its read buffer, as real engines may. */
+export class FakeObjectStore implements ObjectStore {
+  readonly faults: Faults = {};
+  readonly objects = new Map<string, Stored>();
+  /** Uploads that were begun and neither committed nor aborted. */
+  openUploads = 0;
+  openReadings = 0;
+  /** Largest piece that `body` yields. */
+  chunkBytes = 7;
+  private readonly listings: (device: string) => ListingStore;
+
+  constructor(listings: (device: string) => ListingStore) {
+    this.listings = listings;
+  }
+
+  async create(target: ObjectTarget, version: NewObject): Promise<ObjectUpload> {
+    this.assertAvailable();
+    if (this.faults.hangs) await new Promise(() => {});
+    const stored = this.objects.get(keyOf(target));
+    assertNewer(stored, version.timestamp);
+    if (version.onlyIfAbsent && stateOf(stored)) throw refused(412, 'ObjectExists');
+    this.openUploads += 1;
+    return this.upload(target, version);
+  }
+
+  async open(target: ObjectTarget) {
+    this.assertAvailable();
+    const stored = this.objects.get(keyOf(target));
+    const state = stateOf(stored);
+    if (!state || !stored?.data) throw refused(404, 'ObjectNotFound', stored ? { timestamp: stored.deleted } : {});
+    const { bytes } = stored.data;
+    const { faults } = this;
+    const buffer = Buffer.alloc(this.chunkBytes);
+    this.openReadings += 1;
+    let closed = false;
+    return {
+      state,
+      async *body(start: number, end: number) {
+        for (let at = start; at < end; at += buffer.length) {
+          if (faults.corruptAt !== undefined && at >= faults.corruptAt) throw refused(500, 'CorruptObject');
+          const length = Math.min(buffer.length, end - at);
+          bytes.copy(buffer, 0, at, at + length);
+          yield buffer.subarray(0, length);
+          buffer.fill(0x21);
+        }
+      },
+      close: async () => {
+        if (!closed) this.openReadings -= 1;
+        closed = true;
+      },
+    };
+  }
+
+  async setMetadata(
+    target: ObjectTarget,
+    change: { timestamp: Timestamp; metadata: Metadata; contentType?: string; listing?: ListingReport | undefined },
+  ): Promise<ObjectState> {
+    this.assertAvailable();
+    const stored = this.objects.get(keyOf(target));
+    if (!stored || !stateOf(stored)) throw refused(404, 'ObjectNotFound');
+    assertNewer(stored, change.timestamp);
+    stored.change = { timestamp: change.timestamp, metadata: change.metadata };
+    if (change.contentType !== undefined)
+      stored.contentType = { value: change.contentType, timestamp: change.timestamp };
+    const state = stateOf(stored) as ObjectState;
+    await this.report(target, change.listing, rowOf(target, state));
+    return state;
+  }
+
+  async remove(
+    target: ObjectTarget,
+    removal: { timestamp: Timestamp; listing?: ListingReport | undefined },
+  ): Promise<{ existed: boolean }> {
+    this.assertAvailable();
+    const stored = this.objects.get(keyOf(target));
+    assertNewer(stored, removal.timestamp);
+    const existed = stateOf(stored) !== undefined;
+    this.objects.set(keyOf(target), { contentType: { value: '', timestamp: '' }, deleted: removal.timestamp });
+    await this.report(target, removal.listing, { name: target.object, timestamp: removal.timestamp, deleted: true });
+    return { existed };
+  }
+
+  private upload(target: ObjectTarget, version: NewObject): ObjectUpload {
+    const parts: Buffer[] = [];
+    let written = 0;
+    let open = true;
+    const finish = () => {
+      if (open) this.openUploads -= 1;
+      open = false;
+    };
+    return {
+      write: async (chunk) => {
+        written += chunk.length;
+        if (written > (this.faults.writeFailsAfter ?? Number.POSITIVE_INFINITY)) throw new Error('EIO');
+        parts.push(Buffer.from(chunk));
+      },
+      commit: async (footer) => {
+        if (this.faults.commitFails) throw refused(507, 'DeviceUnavailable');
+        const bytes = Buffer.concat(parts);
+        if (bytes.length !== footer.sizeBytes) throw refused(422, 'ChecksumMismatch');
+        const before = this.objects.get(keyOf(target));
+        assertNewer(before, version.timestamp);
+        const fixedMetadata = { ...version.fixedMetadata, ...footer.fixedMetadata };
+        const stored: Stored = {
+          data: { timestamp: version.timestamp, version, fixedMetadata, bytes, etag: footer.etag },
+          contentType: { value: version.contentType, timestamp: version.timestamp },
+          deleted: '',
+        };
+        this.objects.set(keyOf(target), stored);
+        finish();
+        try {
+          await this.report(target, version.listing, rowOf(target, stateOf(stored) as ObjectState));
+        } catch (error) {
+          this.objects.set(keyOf(target), { contentType: { value: '', timestamp: '' }, deleted: version.timestamp });
+          throw error;
+        }
+      },
+      abort: async () => finish(),
+    };
+  }
+
+  private async report(target: ObjectTarget, listing: ListingReport | undefined, row: ObjectRow): Promise<void> {
+    if (!listing) return;
+    const { account, container } = target;
+    const address = { device: listing.device, partition: listing.partition, account, container };
+    await this.listings(listing.device).applyObjectRows(address, [row]);
+  }
+
+  private assertAvailable(): void {
+    if (this.faults.unavailable) throw refused(507, this.faults.unavailable);
+  }
+}
+
+function keyOf({ policyIndex, account, container, object }: ObjectTarget): string {
+  return JSON.stringify([policyIndex, account, container, object]);
+}
+
+function stateOf(stored: Stored | undefined): ObjectState | undefined {
+  const { data, change, contentType } = stored ?? {};
+  if (!data || !contentType) return undefined;
+  return {
+    timestamp: change?.timestamp ?? data.timestamp,
+    dataTimestamp: data.timestamp,
+    metadataTimestamp: change?.timestamp ?? data.timestamp,
+    contentType: contentType.value,
+    contentTypeTimestamp: contentType.timestamp,
+    etag: data.etag,
+    sizeBytes: data.bytes.length,
+    fixedMetadata: data.fixedMetadata,
+    metadata: change?.metadata ?? data.version.metadata,
+  };
+}
+
+/** A large object's manifest says what its row shall show. */
+function rowOf(target: ObjectTarget, state: ObjectState): ObjectRow {
+  const { fixedMetadata } = state;
+  return {
+    name: target.object,
+    deleted: false,
+    timestamp: state.dataTimestamp,
+    contentType: state.contentType,
+    contentTypeTimestamp: state.contentTypeTimestamp,
+    metadataTimestamp: state.metadataTimestamp,
+    etag: fixedMetadata['x-object-sysmeta-container-update-override-etag'] ?? state.etag,
+    sizeBytes: Number(fixedMetadata['x-object-sysmeta-container-update-override-size'] ?? state.sizeBytes),
+  };
+}
+
+function assertNewer(stored: Stored | undefined, timestamp: Timestamp): void {
+  const newest = [stored?.deleted, stored?.data?.timestamp, stored?.change?.timestamp].reduce<string>(
+    (latest, each) => (each !== undefined && each > latest ? each : latest),
+    '',
+  );
+  if (timestamp <= newest) throw refused(409, 'OlderVersion', { timestamp: newest });
+}
+
+export function refused(status: number, code: string, details: Record<string, unknown> = {}): ApiError {
+  return new ApiError({ status, code, message: code, details });
+}
