@@ -26,5 +26,8 @@ export const MAX_PORT = 65_535;
 /** Largest weight: keeps sums over all devices exact enough to plan with. */
 export const MAX_WEIGHT = 1e12;
 
-/** Rounds in which a rebalance looks for two-step moves, each one a walk over all partitions. */
+/** Devices over which a replica's place is handed on when nothing fits directly; each one costs walks over all partitions. */
+export const MAX_CHAIN_LENGTH = 6;
+
+/** Rounds in which a rebalance looks for such chains. */
 export const MAX_CHAIN_ROUNDS = 32;

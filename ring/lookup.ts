@@ -109,7 +109,10 @@ class TableRing implements Ring {
     return this.#data;
   }
 
-  /** Device ids in the order in which handoffs are looked for: at most 65,536 partitions of the circle, from `start` on. */
+  /**
+   * Device ids in the order in which handoffs are looked for: at most 65,536 partitions of the circle, from `start` on.
+   * Coming round, Swift begins one step after partition 0, so a device that holds nothing else is no handoff; so here.
+   */
   *#walk(start: number): Generator<number> {
     const step = Math.max(1, Math.floor(this.#partitions / 65_536));
     yield* this.#stride(start, this.#partitions, step);

@@ -111,7 +111,10 @@ export async function runRingCommand(
     return await found.run({ terminal, paths, builder }, args);
   } catch (error) {
     if (systemErrorCode(error) === undefined && !(error instanceof ApiError)) throw error;
-    terminal.warn(error instanceof Error ? error.message : String(error));
+    const reason = error instanceof Error ? error.message : String(error);
+    terminal.warn(
+      systemErrorCode(error) === 'ENOENT' ? `${reason} (make a builder with: martlet ring ${file} create)` : reason,
+    );
     return FAILURE;
   }
 }

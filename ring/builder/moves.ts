@@ -1,5 +1,5 @@
 import { invariant } from '../../common/errors.ts';
-import { MAX_CHAIN_ROUNDS } from '../limits.ts';
+import { MAX_CHAIN_LENGTH, MAX_CHAIN_ROUNDS } from '../limits.ts';
 import { type Assignment, addAlongPath, NOBODY } from './assignment.ts';
 import type { Random } from './random.ts';
 import type { TierTree } from './tier-tree.ts';
@@ -17,7 +17,7 @@ export interface MoveRequest {
 
 /**
  * Changes an existing assignment as little as reaches the quotas: lifts replicas that stand too close, gives homes to all
- * that have none, then moves from devices with too much to devices with too little, directly or over one device between.
+ * that have none, then moves from devices with too much to devices with too little, directly or over devices between.
  */
 export function moveTowardsQuotas(request: MoveRequest): void {
   liftCrowded(request);
@@ -70,74 +70,109 @@ function moveDirectly({ assignment, partitions, random, mayMove, noteMove }: Mov
   }
 }
 
-/** A replica that could move to a device with room, and so make room on its own. */
+/** A replica whose device would hand it on, and so could take another. */
 interface Offer {
   readonly partition: number;
   readonly row: Uint16Array;
+  /** Index of the layer that takes it. */
+  readonly layer: number;
+}
+
+/** What stands between devices with surplus and devices with room. */
+interface Chains {
+  /** By device. */
+  readonly offers: Map<number, Offer>;
+  /** Layer 0: the devices with room, by tier. Layer n: those that would hand a replica on to layer n - 1. */
+  readonly layers: Int32Array[];
 }
 
 /**
- * Where nothing fits directly: one replica moves from a device `between` to one with room, another from a device with
- * surplus to `between`.
+ * Where nothing fits directly: replicas move on from device to device until one with room is reached, and the place that
+ * this frees goes to a replica from a device with surplus. The shortest chains are taken.
  *
- * @returns how many such pairs were moved.
+ * @returns how many devices got rid of a surplus replica; 0 when no chain was found.
  */
 function moveInChains(request: MoveRequest): number {
-  const { assignment, tree, partitions, random, mayMove, noteMove } = request;
-  if ((assignment.room[0] ?? 0) === 0) return 0;
-  const offers = findOffers(request);
-  const offered = new Int32Array(tree.tiers.length);
-  for (const between of offers.keys()) addAlongPath(tree, offered, between, 1);
-  let pairs = 0;
+  const { assignment } = request;
+  const chains: Chains = { offers: new Map(), layers: [assignment.room] };
+  for (let length = 1; length <= MAX_CHAIN_LENGTH; length++) {
+    if ((assignment.room[0] ?? 0) === 0 || !addLayer(request, chains)) return 0;
+    const moved = moveToOffers(request, chains);
+    if (moved > 0) return moved;
+  }
+  return 0;
+}
+
+/** @returns whether there is any device that hands on to the last layer. */
+function addLayer({ assignment, tree, partitions, random, mayMove }: MoveRequest, { offers, layers }: Chains): boolean {
+  const last = layers.length - 1;
+  const takers = layers[last];
+  const layer = new Int32Array(tree.tiers.length);
+  if (takers === undefined) return false;
   for (const partition of random.permutation(partitions)) {
-    if (offers.size === 0 || (assignment.room[0] ?? 0) === 0) break;
+    if (!mayMove(partition)) continue;
+    let opened = false;
+    for (const row of assignment.rows) {
+      const device = row[partition] ?? NOBODY;
+      if (device === NOBODY || offers.has(device) || assignment.surplus(device) !== 0) continue;
+      if (!opened) assignment.open(partition);
+      opened = true;
+      if (assignment.findMove(device, takers) < 0) continue;
+      offers.set(device, { partition, row, layer: last });
+      addAlongPath(tree, layer, device, 1);
+    }
+  }
+  layers.push(layer);
+  return (layer[0] ?? 0) > 0;
+}
+
+function moveToOffers(request: MoveRequest, chains: Chains): number {
+  const { assignment, partitions, random, mayMove, noteMove } = request;
+  const layer = chains.layers.at(-1);
+  let moved = 0;
+  if (layer === undefined) return 0;
+  for (const partition of random.permutation(partitions)) {
+    if ((layer[0] ?? 0) === 0) break;
     if (!hasSurplus(assignment, partition) || !mayMove(partition)) continue;
     assignment.open(partition);
     for (const { row, device } of surplusReplicas(assignment, partition)) {
-      const between = assignment.findMove(device, offered);
-      const offer = offers.get(between);
-      if (offer === undefined || offer.partition === partition) continue;
-      offers.delete(between);
-      addAlongPath(tree, offered, between, -1);
-      if (!acceptOffer(request, offer, between)) {
-        assignment.open(partition);
-        continue;
-      }
+      const between = assignment.findMove(device, layer);
+      if (between < 0 || chains.offers.get(between)?.partition === partition) continue;
+      const freed = acceptOffer(request, chains, between);
       assignment.open(partition);
+      // A longer chain may have moved this very partition.
+      if (!mayMove(partition)) break;
+      if (!freed) continue;
       assignment.take(row);
       assignment.put(row, between);
       noteMove(partition);
-      pairs++;
+      moved++;
       break;
     }
   }
-  return pairs;
+  return moved;
 }
 
-function findOffers({ assignment, partitions, deviceCount, random, mayMove }: MoveRequest): Map<number, Offer> {
-  const offers = new Map<number, Offer>();
-  for (const partition of random.permutation(partitions)) {
-    if (offers.size === deviceCount) break;
-    if (!mayMove(partition)) continue;
-    assignment.open(partition);
-    for (const { row, device } of replicasOf(assignment, partition)) {
-      if (offers.has(device) || assignment.surplus(device) !== 0) continue;
-      if (assignment.findMove(device, assignment.room) >= 0) offers.set(device, { partition, row });
-    }
-  }
-  return offers;
-}
-
-/** The world has changed since the offer was made: it is taken up only if it still holds. */
-function acceptOffer(
-  { assignment, mayMove, noteMove }: MoveRequest,
-  { partition, row }: Offer,
-  between: number,
-): boolean {
-  if (!mayMove(partition) || row[partition] !== between) return false;
+/**
+ * Lets a device hand on what it offered. The world has changed since, so it is asked again; a chain that breaks midway
+ * leaves a valid assignment, in which only the place of the lacking replica is another.
+ */
+function acceptOffer(request: MoveRequest, chains: Chains, device: number): boolean {
+  const { assignment, tree, mayMove, noteMove } = request;
+  const offer = chains.offers.get(device);
+  if (offer === undefined) return false;
+  const { partition, row, layer } = offer;
+  const takers = chains.layers[layer];
+  const own = chains.layers[layer + 1];
+  invariant(takers !== undefined && own !== undefined, 'an offer stands in a layer and has one below');
+  chains.offers.delete(device);
+  addAlongPath(tree, own, device, -1);
+  if (!mayMove(partition) || row[partition] !== device) return false;
   assignment.open(partition);
-  const target = assignment.findMove(between, assignment.room);
-  if (target < 0) return false;
+  const target = assignment.findMove(device, takers);
+  if (target < 0 || (layer > 0 && !acceptOffer(request, chains, target))) return false;
+  assignment.open(partition);
+  if (!mayMove(partition)) return false;
   assignment.take(row);
   assignment.put(row, target);
   noteMove(partition);

@@ -105,7 +105,7 @@ function align(label: string, header: readonly string[], rows: readonly (readonl
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const last = header.length - 1;
   const line = (start: string, cells: readonly string[]) =>
-    `${start.padEnd(label.length)} ${cells.map((cell, column) => (column === last ? cell : cell.padStart(widths[column] ?? 0))).join(' ')}`.trimEnd();
+    `${start.padEnd(label.length)} ${cells.map((cell, column) => (column === last && header[last] === 'meta' ? cell : cell.padStart(widths[column] ?? 0))).join(' ')}`.trimEnd();
   return [line(label, header), ...rows.map((row) => line('', row))];
 }
 
