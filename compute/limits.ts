@@ -56,3 +56,8 @@ export const MOST_RECOVERY_RETRY_MS = 15_000;
 export const MOST_STDERR_CHARACTERS = 2_000;
 /** A Unix socket's path, its final zero included. */
 export const MOST_SOCKET_PATH_BYTES = 108;
+
+export const QEMU_IMG_TIMEOUT_MS = 60_000;
+/** Kernel command line of an image that names a kernel and no `os_command_line`. */
+export const DEFAULT_COMMAND_LINE = 'console=ttyS0';
+export const MOST_COMMAND_LINE_CHARACTERS = 2000;

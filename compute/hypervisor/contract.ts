@@ -53,7 +53,7 @@ export interface HypervisorEvents {
  * - `attach` returns when the guest has the disk; when it fails the disk is neither plugged nor connected.
  * - `detach` returns when the guest has let go of the disk *and* the connection to its target is closed; a disk that is not there
  *   is no error. UnplugRefusedError leaves the disk in use.
- * - Nothing fails because a guest does not run but `attach`, `reset` and `boot` say so.
+ * - A guest that does not run is no error, but for `attach`.
  */
 export interface Hypervisor {
   /** The iSCSI name with which a guest's volumes are connected. */
@@ -71,8 +71,6 @@ export interface Hypervisor {
   detach(id: string, volumeId: string): Promise<void>;
   /** Asks the guest to power off, and ends it by force after a grace; at once where `force`. */
   powerOff(id: string, force: boolean): Promise<void>;
-  /** The reset button. */
-  reset(id: string): Promise<void>;
   /** The last bytes of the serial console, a bounded number of them. */
   consoleOutput(id: string): Promise<string>;
   /** Ends the guest and forgets everything about it, its folder included. */

@@ -60,10 +60,6 @@ export class FakeHypervisor implements Hypervisor {
     if (guest) this.guests.set(id, { ...guest, running: false, volumes: new Set() });
   }
 
-  async reset(id: string): Promise<void> {
-    this.runningGuest(id).console += `fake guest ${id} reset\n`;
-  }
-
   async consoleOutput(id: string): Promise<string> {
     return this.guests.get(id)?.console ?? '';
   }

@@ -142,21 +142,24 @@ export class QmpClient {
 
   private receiveLine(line: string, greeted: () => void): void {
     const message = parseMessage(line);
-    if (!message) return this.close();
-    if ('QMP' in message) return greeted();
-    if (typeof message['event'] === 'string') {
+    if (!message) this.close();
+    else if ('QMP' in message) greeted();
+    else if (typeof message['event'] === 'string') {
       const event = { event: message['event'], data: recordOf(message['data']) };
       for (const listener of [...this.listeners]) listener(event);
-      return;
-    }
+    } else this.settle(message);
+  }
+
+  private settle(message: Record<string, unknown>): void {
     const id = Number(message['id']);
     const waiting = this.pending.get(id);
     if (!waiting) return;
     this.pending.delete(id);
     clearTimeout(waiting.timer);
-    if (!('error' in message)) return waiting.resolve(message['return']);
-    const { class: qemuClass, desc } = recordOf(message['error']);
-    waiting.reject(new QmpCommandError(waiting.command, String(qemuClass), String(desc)));
+    if ('error' in message) {
+      const { class: qemuClass, desc } = recordOf(message['error']);
+      waiting.reject(new QmpCommandError(waiting.command, String(qemuClass), String(desc)));
+    } else waiting.resolve(message['return']);
   }
 
   private failAll(error: Error): void {

@@ -12,14 +12,22 @@ export interface FlavorRecord {
   extraSpecs: Record<string, string>;
 }
 
-/** The image that a server boots from, as it was when the server was made. */
-export interface BootImage {
+/** The image that the root disk is copied from, as it was when the server was made. */
+export interface RootImage {
   id: string;
-  diskFormat: 'raw' | 'qcow2';
-  /** Images of the kernel and of the initial RAM disk; null boots the disk by its firmware. */
-  kernelId: string | null;
+  diskFormat: LocalDiskFormat;
+}
+
+/** Never guessed from the bytes. */
+export type LocalDiskFormat = 'raw' | 'qcow2';
+
+/** A kernel that is booted instead of the disk: properties of the image, or of the image that the boot volume was made from. */
+export interface DirectBoot {
+  /** Image of the kernel (aki). */
+  kernelId: string;
+  /** Image of the initial RAM disk (ari). */
   ramdiskId: string | null;
-  /** Kernel command line; of the image's property `os_command_line`. */
+  /** Of the property `os_command_line`. */
   commandLine: string | null;
 }
 
@@ -37,7 +45,9 @@ export interface ServerRecord {
   /** The flavor as it was when the server was made. */
   flavor: FlavorRecord;
   /** Null for a server that boots from a volume. */
-  image: BootImage | null;
+  image: RootImage | null;
+  /** Null boots the disk by its firmware. */
+  directBoot: DirectBoot | null;
   vmState: VmState;
   taskState: TaskState | null;
   fault: { code: number; message: string; createdMs: number } | null;

@@ -29,7 +29,7 @@ afterEach(async () => {
 describe('a guest on QEMU', () => {
   it('boots the kernel with its root disk and reports on the console', async () => {
     await hypervisor.boot(await specOf());
-    await report('MARTLET-BOOTED');
+    await report('MARTLET-READY');
     await report('MARTLET-ROOT vda');
     expect(hypervisor.isRunning(ID)).toBe(true);
   });
@@ -44,9 +44,9 @@ describe('a guest on QEMU', () => {
   });
 });
 
-async function newHypervisor(network: 'none' | 'restricted' | 'unrestricted' = 'none'): Promise<QemuHypervisor> {
+async function newHypervisor(network: 'none' | 'restricted' | 'open' = 'none'): Promise<QemuHypervisor> {
   const made = new QemuHypervisor({
-    config: { qemuPath: 'qemu-system-x86_64', sandbox: true, network, initiatorPrefix: 'iqn.2026-11.test.compute' },
+    config: { qemu_path: 'qemu-system-x86_64', sandbox: true, network, initiator_prefix: 'iqn.2026-11.test.compute' },
     root,
     logger: createLogger('warn'),
   });
@@ -58,7 +58,7 @@ async function specOf(extra = ''): Promise<GuestSpec> {
   const guest = await ensureGuest();
   const folder = join(root, ID);
   await mkdir(folder, { recursive: true });
-  await copyFile(guest.rootDiskPath, join(folder, 'root'));
+  await copyFile(guest.diskPath, join(folder, 'root'));
   return {
     id: ID,
     vcpus: 1,

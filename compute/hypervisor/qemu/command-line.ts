@@ -4,7 +4,7 @@ import type { GuestPaths } from './paths.ts';
 
 export interface MachineOptions {
   sandbox: boolean;
-  network: 'none' | 'restricted' | 'unrestricted';
+  network: 'none' | 'restricted' | 'open';
 }
 
 /**

@@ -22,7 +22,7 @@ import { plug, pluggedVolumes, unplug } from './plug.ts';
 import { isAlive, launch, type ProcessIdentity, recordedProcess, recordRun, signal } from './process.ts';
 
 export interface QemuOptions {
-  config: Pick<ComputeConfig, 'qemuPath' | 'sandbox' | 'network' | 'initiatorPrefix'>;
+  config: Pick<ComputeConfig, 'qemu_path' | 'sandbox' | 'network' | 'initiator_prefix'>;
   /** Folder of the guests' folders. */
   root: string;
   logger: Logger;
@@ -50,11 +50,11 @@ export class QemuHypervisor implements Hypervisor {
   }
 
   initiatorNameOf(id: string): string {
-    return `${this.options.config.initiatorPrefix}:${id}`;
+    return `${this.options.config.initiator_prefix}:${id}`;
   }
 
   async assertReady(): Promise<void> {
-    if ((await this.qemuVersion()) === undefined) throw programMissing(this.options.config.qemuPath);
+    if ((await this.qemuVersion()) === undefined) throw programMissing(this.options.config.qemu_path);
   }
 
   async facts(): Promise<HypervisorFacts> {
@@ -77,7 +77,7 @@ export class QemuHypervisor implements Hypervisor {
     const paths = this.folders.of(guest.id);
     await mkdir(paths.folder, { recursive: true, mode: 0o700 });
     const args = commandLineOf(guest, paths, this.options.config);
-    const { identity, exited } = await launch(this.options.config.qemuPath, args, paths, guest.id);
+    const { identity, exited } = await launch(this.options.config.qemu_path, args, paths, guest.id);
     try {
       const qmp = await connectWhenReady(paths.qmpSocket, exited);
       this.watch(guest.id, { process: identity, qmp });
@@ -124,10 +124,6 @@ export class QemuHypervisor implements Hypervisor {
       await Promise.race([guest.qmp.closed, delay(POWER_OFF_GRACE_MS, undefined, { ref: false })]);
     }
     await this.kill(id, guest.process);
-  }
-
-  async reset(id: string): Promise<void> {
-    await this.runningGuest(id).qmp.execute('system_reset');
   }
 
   async consoleOutput(id: string): Promise<string> {
@@ -228,7 +224,7 @@ export class QemuHypervisor implements Hypervisor {
   /** Undefined where QEMU is not installed; asked again until it is. */
   private async qemuVersion(): Promise<string | undefined> {
     if (this.version === undefined) {
-      const { stdout, failed } = await execa(this.options.config.qemuPath, ['--version'], {
+      const { stdout, failed } = await execa(this.options.config.qemu_path, ['--version'], {
         reject: false,
         timeout: 10_000,
       });

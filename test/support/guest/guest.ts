@@ -22,7 +22,7 @@ export interface Guest {
   kernelPath: string;
   initrdPath: string;
   /** A raw disk of 1 MiB, mostly holes, that the guest knows as its root disk and leaves alone. */
-  rootDiskPath: string;
+  diskPath: string;
 }
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -43,7 +43,7 @@ export async function ensureGuest(): Promise<Guest> {
     .update(await readFile(BUSYBOX));
   const initrdPath = join(CACHE, `initrd-${recipe.digest('hex').slice(0, 16)}.gz`);
   if (!(await exists(initrdPath))) await buildInitrd(initrdPath, modulesRoot, version);
-  return { kernelPath, initrdPath, rootDiskPath: await ensureRootDisk() };
+  return { kernelPath, initrdPath, diskPath: await ensureRootDisk() };
 }
 
 /** What the guest has said that begins with `MARTLET-`, in order. */

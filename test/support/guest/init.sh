@@ -1,13 +1,13 @@
 #!/bin/busybox sh
 # The whole user space of the test guest: it says on the serial console what happens to its disks.
-#   MARTLET-BOOTED                       user space runs
+#   MARTLET-READY                        user space runs, disks that are there have been met
 #   MARTLET-ROOT <dev>                   the disk it was booted with
 #   MARTLET-DISK <dev> <serial> <bytes>  a disk appeared
 #   MARTLET-WROTE <serial> <sha256>      it was empty: the first MiB now holds a pattern, and is synced
 #   MARTLET-READ <serial> <sha256>       the pattern was there already: this is its first MiB
 #   MARTLET-FAILED <serial> <what>       reading or writing failed
-#   MARTLET-GONE <dev>                   a disk went away
-#   MARTLET-NET reached|unreached        whether the host's loopback answers (kernel argument martlet.port=N)
+#   MARTLET-UNPLUGGED <dev>              a disk went away
+#   MARTLET-KNOCK answered|silent        whether port N of the host's loopback answers (kernel argument martlet.knock=N)
 #   MARTLET-TICK <n>                     every 5 s, with martlet.tick=1
 /bin/busybox mkdir -p /proc /sys /dev /run
 /bin/busybox mount -t proc proc /proc
@@ -17,16 +17,14 @@
 export PATH=/bin
 echo 1 >/proc/sys/kernel/printk
 while read -r module; do insmod "/modules/$module"; done </modules/order
-echo MARTLET-BOOTED
-
 argument() { tr ' ' '\n' </proc/cmdline | sed -n "s/^martlet\.$1=//p"; }
 
-port=$(argument port)
+port=$(argument knock)
 if [ -n "$port" ]; then
   ip link set eth0 up
   ip addr add 10.0.2.15/24 dev eth0
   ip route add default via 10.0.2.2
-  if wget -q -T 5 -O /dev/null "http://10.0.2.2:$port/healthcheck"; then echo MARTLET-NET reached; else echo MARTLET-NET unreached; fi
+  if nc -w 5 10.0.2.2 "$port" </dev/null | grep -q .; then echo MARTLET-KNOCK answered; else echo MARTLET-KNOCK silent; fi
 fi
 
 mib() { dd if="$1" bs=65536 count=16 2>/dev/null; }
@@ -65,9 +63,10 @@ while :; do
     case " $known " in *" $name "*) ;; *) [ -b "/dev/$name" ] && meet "$name" ;; esac
   done
   for name in $known; do
-    case " $present " in *" $name "*) ;; *) echo "MARTLET-GONE $name" ;; esac
+    case " $present " in *" $name "*) ;; *) echo "MARTLET-UNPLUGGED $name" ;; esac
   done
   known=$present
+  [ $ticks = 0 ] && echo MARTLET-READY
   ticks=$((ticks + 1))
   [ "$(argument tick)" = 1 ] && [ $((ticks % 10)) = 0 ] && echo "MARTLET-TICK $ticks"
   sleep 0.5
