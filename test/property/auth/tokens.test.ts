@@ -1,0 +1,88 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeFernet, encodeFernet, type FernetKey } from '../../../auth/tokens/fernet.ts';
+import { decodePayload, encodePayload, type TokenPayload } from '../../../auth/tokens/payload.ts';
+
+const bytesOf = (length: number) =>
+  fc.uint8Array({ minLength: length, maxLength: length }).map((bytes) => Buffer.from(bytes));
+const key: fc.Arbitrary<FernetKey> = fc.record({ signing: bytesOf(16), encryption: bytesOf(16) });
+
+const uuid = bytesOf(16).map((bytes) => bytes.toString('hex'));
+const id = fc.oneof(uuid, fc.constant('default'), fc.string({ minLength: 1, maxLength: 60 }));
+const audit = bytesOf(16).map((bytes) => bytes.toString('base64url'));
+const time = fc.integer({ min: 0, max: 2 ** 48 - 1 });
+
+function payloadWith(ids: fc.Arbitrary<string>): fc.Arbitrary<TokenPayload> {
+  return fc.record({
+    methods: fc.constantFrom<TokenPayload['methods']>(['password'], ['token'], ['password', 'token']),
+    userId: ids,
+    scope: fc.oneof(
+      fc.constant({ kind: 'unscoped' as const }),
+      fc.constant({ kind: 'system' as const }),
+      ids.map((each) => ({ kind: 'project' as const, id: each })),
+      ids.map((each) => ({ kind: 'domain' as const, id: each })),
+    ),
+    issuedAtMs: time,
+    expiresAtMs: time,
+    auditIds: fc.oneof(fc.tuple(audit), fc.tuple(audit, audit)),
+  });
+}
+
+describe('token payloads', () => {
+  it('come back as they went in', () => {
+    fc.assert(
+      fc.property(payloadWith(id), (payload) => {
+        expect(decodePayload(encodePayload(payload))).toEqual(payload);
+      }),
+    );
+  });
+
+  it('are refused when cut, and never throw on other bytes', () => {
+    fc.assert(
+      fc.property(payloadWith(id), fc.nat(), (payload, at) => {
+        const bytes = encodePayload(payload);
+        expect(decodePayload(bytes.subarray(0, at % bytes.length))).toBeUndefined();
+        expect(decodePayload(Buffer.concat([bytes, Buffer.of(0)]))).toBeUndefined();
+      }),
+    );
+    fc.assert(fc.property(fc.uint8Array(), (bytes) => void decodePayload(Buffer.from(bytes))));
+  });
+
+  it('make tokens of less than 255 characters', () => {
+    fc.assert(
+      fc.property(payloadWith(uuid), key, (payload, each) => {
+        expect(encodeFernet(encodePayload(payload), each, { issuedAtS: 0 }).length).toBeLessThan(255);
+      }),
+    );
+  });
+});
+
+describe('Fernet', () => {
+  const seconds = fc.integer({ min: 0, max: 2 ** 40 });
+
+  it('gives back what was put in, with the right key among others', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 300 }),
+        key,
+        fc.array(key, { maxLength: 3 }),
+        seconds,
+        (payload, own, others, issuedAtS) => {
+          const token = encodeFernet(payload, own, { issuedAtS });
+          expect(decodeFernet(token, [...others, own])).toEqual(Buffer.from(payload));
+        },
+      ),
+    );
+  });
+
+  it('refuses a token in which any bit was changed', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), key, fc.nat(), (payload, own, at) => {
+        const bytes = Buffer.from(encodeFernet(payload, own, { issuedAtS: 1 }), 'base64url');
+        const bit = at % (bytes.length * 8);
+        bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        expect(decodeFernet(bytes.toString('base64url'), [own])).toBeUndefined();
+      }),
+    );
+  });
+});
