@@ -69,22 +69,24 @@ export class StoreSet {
 function openStore(config: StoreConfig, { session, dataFolder }: StoreDeps): ImageStore {
   switch (config.type) {
     case 'file':
-      return new FileStore(folderOf(config.path ?? 'images', dataFolder));
+      return new FileStore(isAbsolute(config.path) ? config.path : join(dataFolder, config.path));
     case 'swift':
-      return new SwiftStore({ session, container: config.container, segmentBytes: config.segment_bytes });
+      return new SwiftStore({ session, container: config.container, segmentBytes: config.segment_size_bytes });
     case 's3':
       return new S3Store({
         endpoint: config.endpoint,
         region: config.region,
-        bucket: config.bucket,
-        accessKey: config.access_key,
-        secretKey: config.secret_key,
+        bucket: needed(config, 'bucket'),
+        accessKey: needed(config, 'access_key'),
+        secretKey: needed(config, 'secret_key'),
         pathStyle: config.path_style,
-        partBytes: config.part_bytes,
+        partBytes: config.part_size_bytes,
       });
   }
 }
 
-function folderOf(path: string, dataFolder: string): string {
-  return isAbsolute(path) ? path : join(dataFolder, path);
+function needed(config: StoreConfig, key: 'bucket' | 'access_key' | 'secret_key'): string {
+  const value = config[key];
+  if (value === undefined) throw new StartError(`image.stores: store "${config.id}" needs ${key}`, 78);
+  return value;
 }
