@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { type Static, Type } from '@sinclair/typebox';
-import { authConfigSchema } from '../auth/config.ts';
-import { computeConfigSchema } from '../compute/config.ts';
+import { authConfig } from '../auth/config.ts';
+import { computeConfig } from '../compute/config.ts';
 import { containerServerConfigSchema } from '../container-server/config.ts';
 import { imageConfigSchema } from '../image/config.ts';
 import { objectServerConfigSchema } from '../object-server/config.ts';
-import { proxyConfigSchema } from '../proxy/config.ts';
-import { volumeConfigSchema } from '../volume/config.ts';
+import { proxyConfig } from '../proxy/config.ts';
+import { volumeConfig } from '../volume/config.ts';
 
 const MOST_DEFAULT_WORKERS = 4;
 
@@ -37,13 +37,13 @@ export const configSchema = Type.Object({
     maximum: 3600,
     description: 'How long running requests may take to finish after SIGTERM, seconds.',
   }),
-  auth: authConfigSchema,
-  proxy: proxyConfigSchema,
+  auth: authConfig,
+  proxy: proxyConfig,
   'object-server': objectServerConfigSchema,
   'container-server': containerServerConfigSchema,
   image: imageConfigSchema,
-  volume: volumeConfigSchema,
-  compute: computeConfigSchema,
+  volume: volumeConfig,
+  compute: computeConfig,
 });
 
 export type MartletConfig = Static<typeof configSchema>;

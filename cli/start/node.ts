@@ -2,6 +2,7 @@ import type { ServiceSession } from '../../auth/contract.ts';
 import type { TokenVerifier } from '../../auth/guard/contract.ts';
 import type { SharedEpoch } from '../../auth/guard/shared-epoch.ts';
 import type { Clock } from '../../common/clock.ts';
+import { invariant } from '../../common/errors.ts';
 import type { KeyValueStore } from '../../common/kv/contract.ts';
 import type { Logger } from '../../common/log.ts';
 import type { ClusterSecrets, ServiceUser } from '../cluster-secrets.ts';
@@ -39,4 +40,10 @@ export interface TrustingNode extends Node {
 export interface Running {
   name: string;
   stop(limitMs: number): Promise<void>;
+}
+
+/** The records of a node that runs a control service. */
+export function recordsOf(node: Node): KeyValueStore {
+  invariant(node.store !== undefined, 'this node keeps no records');
+  return node.store;
 }

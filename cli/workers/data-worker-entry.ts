@@ -1,16 +1,17 @@
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { workerData } from 'node:worker_threads';
 import type { FastifyInstance } from 'fastify';
 import { createCachingVerifier } from '../../auth/guard/caching-verifier.ts';
 import { createSharedEpoch } from '../../auth/guard/shared-epoch.ts';
 import { systemClock } from '../../common/clock.ts';
+import { invariant } from '../../common/errors.ts';
 import type { Service } from '../../common/http/app.ts';
 import { createLogger } from '../../common/log.ts';
 import { rpcClient, serveRpc } from '../../common/rpc/port-rpc.ts';
 import { buildObjectServer } from '../../object-server/service.ts';
 import { openObjectStore } from '../../object-server/store.ts';
 import { buildProxy } from '../../proxy/service.ts';
+import type { Ring } from '../../ring/contract.ts';
 import { ringOf } from '../../ring/lookup.ts';
 import { createNodeDirectory } from '../node-directory.ts';
 import type { DataWorkerSetup, ListenPlan, MainCalls, SocketSpec, WorkerCalls } from './contract.ts';
@@ -45,6 +46,12 @@ const rings = {
   objects: setup.rings.objects.map((data) => ringOf(data, hashPath)),
 };
 
+function objectRing(policyIndex: number): Ring {
+  const ring = rings.objects[policyIndex];
+  invariant(ring !== undefined, `no ring of policy ${policyIndex}`);
+  return ring;
+}
+
 const started: Service[] = [];
 
 const calls: WorkerCalls = {
@@ -67,7 +74,7 @@ function buildProxyService(): Service {
     config: setup.proxy,
     logger,
     clock: systemClock,
-    rings: { account: rings.account, container: rings.container, object: (policyIndex) => rings.objects[policyIndex] },
+    rings: { account: rings.account, container: rings.container, object: objectRing },
     objectStoreAt: directory.objectStoreAt(objects),
     listingStoreAt: directory.listingStoreAt,
     verifier: createCachingVerifier({
@@ -75,8 +82,9 @@ function buildProxyService(): Service {
       epoch: createSharedEpoch(setup.epoch),
       clock: systemClock,
     }),
-    authUrl: setup.authUrl,
-    publicUrl: setup.publicProxyUrl,
+    isLocal: directory.isLocalObjects,
+    identity: { authUrl: setup.authUrl },
+    storageUrl: () => setup.publicProxyUrl,
   });
 }
 
@@ -85,10 +93,10 @@ function buildObjectService(): Service {
 }
 
 async function serve(service: Service, socket: SocketSpec): Promise<number> {
-  gate.guard(service.app);
   await service.start();
   started.push(service);
   await service.app.ready();
+  gate.guard(service.app.server);
   return listen(service.app, socket);
 }
 
@@ -99,7 +107,6 @@ function listen(app: FastifyInstance, socket: SocketSpec): Promise<number> {
     app.server.listen(socket, () => {
       app.server.off('error', reject);
       const handle = Reflect.get(app.server, '_handle') as { fd: number };
-      void (app.server.address() as AddressInfo);
       resolve(handle.fd);
     });
   });

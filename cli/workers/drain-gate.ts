@@ -1,6 +1,9 @@
-import type { FastifyInstance } from 'fastify';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 
 const POLL_MS = 20;
+const EVENTS = ['request', 'checkContinue'] as const;
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
  * Lets a server that must not be closed come to rest. Threads share one listening socket by its file descriptor; whoever closed it
@@ -11,22 +14,17 @@ export class DrainGate {
   private draining = false;
   private running = 0;
 
-  guard(app: FastifyInstance): void {
-    app.server.on('request', (_request, response) => {
-      this.running += 1;
-      response.once('close', () => {
-        this.running -= 1;
+  /** Stands before the server's handlers; call it when all of them are registered. */
+  guard(server: Server): void {
+    for (const event of EVENTS) {
+      const handlers = server.listeners(event) as Handler[];
+      if (handlers.length === 0) continue;
+      server.removeAllListeners(event);
+      server.on(event, (request: IncomingMessage, response: ServerResponse) => {
+        if (this.draining) refuse(response);
+        else this.pass(handlers, server, request, response);
       });
-    });
-    app.addHook('onRequest', async (_request, reply) => {
-      if (!this.draining) return;
-      await reply
-        .status(503)
-        .header('connection', 'close')
-        .header('retry-after', '5')
-        .type('text/plain')
-        .send('shutting down\n');
-    });
+    }
   }
 
   /** Resolves when no request runs, or after the limit. */
@@ -35,4 +33,17 @@ export class DrainGate {
     const deadline = Date.now() + limitMs;
     while (this.running > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
+
+  private pass(handlers: readonly Handler[], server: Server, request: IncomingMessage, response: ServerResponse): void {
+    this.running += 1;
+    response.once('close', () => {
+      this.running -= 1;
+    });
+    for (const handler of handlers) handler.call(server, request, response);
+  }
+}
+
+function refuse(response: ServerResponse): void {
+  response.writeHead(503, { connection: 'close', 'retry-after': '5', 'content-type': 'text/plain' });
+  response.end('shutting down\n');
 }

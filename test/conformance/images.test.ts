@@ -15,6 +15,7 @@ describe('images in the swift and s3 stores', () => {
   let martlet: Martlet;
   let folder: string;
   let s3: S3rver;
+  let s3Port: number;
   const files: Record<string, string> = {};
 
   beforeAll(async () => {
@@ -27,7 +28,8 @@ describe('images in the swift and s3 stores', () => {
       directory: join(folder, 's3'),
       configureBuckets: [{ name: 'glance', configs: [] }],
     });
-    const { port } = (await s3.run()) as unknown as { port: number };
+    const { port } = await s3.run();
+    s3Port = port;
     const config = join(folder, 'martlet.yaml');
     await writeFile(
       config,
@@ -137,9 +139,8 @@ describe('images in the swift and s3 stores', () => {
 
   async function s3Keys(): Promise<string[]> {
     const { S3Client, ListObjectsV2Command } = await import('@aws-sdk/client-s3');
-    const { port } = (s3 as unknown as { httpServer: { address(): { port: number } } }).httpServer.address();
     const s3Client = new S3Client({
-      endpoint: `http://127.0.0.1:${port}`,
+      endpoint: `http://127.0.0.1:${s3Port}`,
       region: 'us-east-1',
       forcePathStyle: true,
       credentials: { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' },

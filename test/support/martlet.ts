@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa, type ResultPromise } from 'execa';
+import { execa } from 'execa';
 import { parse } from 'yaml';
 import { freePortOffset } from './free-ports.ts';
 
@@ -18,12 +18,19 @@ export interface MartletOptions {
   environment?: Readonly<Record<string, string>>;
 }
 
+interface RunningProcess {
+  pid: number;
+  kill(signal: NodeJS.Signals): void;
+  /** The exit code; undefined after a signal. */
+  ended: Promise<number | undefined>;
+}
+
 /** A real Martlet process with its data folder, driven by real clients. */
 export class Martlet {
   readonly data: string;
   readonly portOffset: number;
   private readonly options: MartletOptions;
-  private process: ResultPromise | undefined;
+  private process: RunningProcess | undefined;
   private output = '';
 
   private constructor(data: string, portOffset: number, options: MartletOptions) {
@@ -40,7 +47,7 @@ export class Martlet {
   }
 
   get pid(): number {
-    if (this.process?.pid === undefined) throw new Error('martlet does not run');
+    if (!this.process) throw new Error('martlet does not run');
     return this.process.pid;
   }
 
@@ -59,15 +66,18 @@ export class Martlet {
       buffer: false,
       env: { ...this.options.environment },
     });
-    this.process = running;
+    const { pid } = running;
+    if (pid === undefined) throw new Error(`${PROGRAM} cannot be run`);
+    const ended = running.then(({ exitCode }) => exitCode);
+    this.process = { pid, kill: (signal) => void running.kill(signal), ended };
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`not ready after ${START_MS} ms:\n${this.output}`)), START_MS);
       running.all.on('data', (chunk: Buffer) => {
         this.output = (this.output + chunk.toString()).slice(-200_000);
         if (READY.test(this.output)) resolve();
       });
-      void running.then(({ exitCode }) => reject(new Error(`martlet ended with ${exitCode}:\n${this.output}`)));
-      void running.finally(() => clearTimeout(timer));
+      void ended.then((exitCode) => reject(new Error(`martlet ended with ${exitCode}:\n${this.output}`)));
+      void ended.finally(() => clearTimeout(timer));
     });
   }
 
@@ -116,7 +126,7 @@ export class Martlet {
     if (!running) return undefined;
     running.kill(signal);
     const timer = setTimeout(() => running.kill('SIGKILL'), STOP_MS);
-    const { exitCode } = await running;
+    const exitCode = await running.ended;
     clearTimeout(timer);
     this.process = undefined;
     return exitCode;

@@ -30,8 +30,8 @@ export const SUCCESS = 0;
 export const WARNING = 1;
 export const FAILURE = 2;
 
-/** `object.builder` belongs to `object.ring.gz`; either names both. */
+/** `object.builder` (or `object.builder.json`) belongs to `object.ring.gz`; either names both. */
 export function ringPaths(file: string): RingPaths {
-  const stem = file.replace(/\.ring\.gz$|\.builder$/, '');
+  const stem = file.replace(/\.ring\.gz$|\.builder(\.json)?$/, '');
   return { builder: file.endsWith('.ring.gz') ? `${stem}.builder` : file, ring: `${stem}.ring.gz` };
 }
