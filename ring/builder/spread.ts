@@ -28,7 +28,7 @@ export function balances(
 }
 
 /** Of a tier: how many partitions have 0, 1, 2, … replicas in it. */
-export type ReplicaCounts = readonly number[];
+type ReplicaCounts = readonly number[];
 
 export interface Spread {
   /** Percentage of the partition replicas that stand closer to another one than an even spread needs. */

@@ -4,7 +4,7 @@ import type { Device } from '../contract.ts';
 export const TIER_LEVELS = 4;
 
 /** A place in the tree, named by its devices' coordinates. */
-export interface Tier {
+interface Tier {
   /** 0 cluster, 1 region, 2 zone, 3 server, 4 device. */
   readonly level: number;
   /** -1 for the cluster. */

@@ -2,7 +2,7 @@ import { RingBuilder } from '../../../ring/builder/builder.ts';
 import type { Device } from '../../../ring/contract.ts';
 
 /** One change of a ring, followed by a rebalance. */
-export interface Step {
+interface Step {
   readonly add?: readonly Device[];
   readonly remove?: readonly number[];
   readonly weights?: readonly (readonly [id: number, weight: number])[];
@@ -79,7 +79,7 @@ export function play(scenario: Scenario, seed: string) {
   return { builder, results };
 }
 
-export function applyStep(builder: RingBuilder, step: Step): void {
+function applyStep(builder: RingBuilder, step: Step): void {
   for (const added of step.add ?? []) builder.addDevice(added);
   for (const id of step.remove ?? []) builder.removeDevice(id);
   for (const [id, weight] of step.weights ?? []) builder.setWeight(id, weight);
