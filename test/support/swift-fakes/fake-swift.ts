@@ -98,7 +98,7 @@ export interface FetchOptions {
   /** '' for none. */
   token?: string;
   headers?: Record<string, string>;
-  body?: BodyInit;
+  body?: NonNullable<RequestInit['body']>;
   duplex?: 'half';
   signal?: AbortSignal;
 }
