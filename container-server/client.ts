@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { type Dispatcher, Pool } from 'undici';
 import type { Clock } from '../common/clock.ts';
 import { decodeError } from '../common/cluster/backend-errors.ts';
 import { formatBackendPath } from '../common/cluster/backend-path.ts';
 import { signRequest } from '../common/cluster/signature.ts';
+import { digestHeader } from '../common/cluster/signed-json.ts';
 import { ApiError } from '../common/errors.ts';
 import type { AccountTarget, ContainerTarget, ListingPage, ListingStore } from './contract.ts';
 
@@ -38,7 +38,7 @@ export function createContainerClient(options: ContainerClientOptions): ListingS
     const headers = {
       'content-type': 'application/json',
       'x-backend-operation': operation,
-      'x-backend-body-sha256': createHash('sha256').update(body).digest('hex'),
+      ...digestHeader(body),
     };
     const authorization = signRequest({ method: 'POST', url: path, headers }, { clusterKey, clock });
     const request = { path, method: 'POST', headers: { ...headers, authorization }, body } as const;

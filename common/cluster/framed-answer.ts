@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { ApiError } from '../errors.ts';
 import { encodeError } from './backend-errors.ts';
-import { FRAME, FrameEncoder, type FrameType, MOST_FRAME_BYTES } from './frames.ts';
+import { FRAME, FRAMES_TYPE, FrameEncoder, type FrameType, MOST_FRAME_BYTES } from './frames.ts';
 
 /** The server's half of a framed exchange: begins with status 200, ends with a final frame. */
 export class FramedAnswer {
@@ -15,7 +15,7 @@ export class FramedAnswer {
 
   /** @param head first frame, sent at once. */
   begin(headers: Record<string, string>, head: unknown): void {
-    this.raw.writeHead(200, { 'content-type': 'application/x-martlet-frames', ...headers });
+    this.raw.writeHead(200, { 'content-type': FRAMES_TYPE, ...headers });
     this.raw.write(this.outgoing.encodeJson(FRAME.JSON, head));
   }
 

@@ -2,8 +2,17 @@ import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { ApiError } from '../errors.ts';
 import { decodeError } from './backend-errors.ts';
-import { FRAME, type Frame, FrameDecoder, FrameEncoder, type FrameType, MOST_FRAME_BYTES } from './frames.ts';
+import {
+  FRAME,
+  FRAMES_TYPE,
+  type Frame,
+  FrameDecoder,
+  FrameEncoder,
+  type FrameType,
+  MOST_FRAME_BYTES,
+} from './frames.ts';
 import { type SigningKey, signRequest } from './signature.ts';
+import { digestHeader } from './signed-json.ts';
 
 /** How long a node may think about the opening of an exchange, or about its next answer. */
 const ANSWER_TIMEOUT_MS = 30_000;
@@ -41,9 +50,10 @@ export class FramedExchange {
   static async open(pool: Dispatcher, node: string, request: ExchangeRequest, key: SigningKey, head: unknown) {
     const exchange = new FramedExchange(node);
     const { method, path } = request;
-    const headers = { ...request.headers, 'content-type': 'application/x-martlet-frames' };
+    const json = JSON.stringify(head);
+    const headers = { ...request.headers, ...digestHeader(json), 'content-type': FRAMES_TYPE };
     const authorization = signRequest({ method, url: path, headers }, key);
-    const first = exchange.sendJson(FRAME.JSON, head);
+    const first = exchange.send(FRAME.JSON, Buffer.from(json));
     first.catch(() => undefined); // what stops it stops the request too, and is reported from there
     const response = await exchange.bounded(
       pool.request({
@@ -104,6 +114,11 @@ export class FramedExchange {
   async drain(): Promise<void> {
     this.finish();
     while ((await this.receive()).type !== FRAME.END);
+    this.done();
+  }
+
+  /** The last frame has been read: there is nothing left to cut. */
+  done(): void {
     this.closed = true;
   }
 
@@ -115,7 +130,8 @@ export class FramedExchange {
     this.abortion.abort();
   }
 
-  private async bounded<T>(work: Promise<T>, timeoutMs = ANSWER_TIMEOUT_MS): Promise<T> {
+  /** @throws `DeviceUnavailable`, and cuts the connection, when `work` does not come in time. */
+  async bounded<T>(work: Promise<T>, timeoutMs = ANSWER_TIMEOUT_MS): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);

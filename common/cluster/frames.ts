@@ -1,6 +1,9 @@
 import { ApiError } from '../errors.ts';
 import { xxh64 } from '../xxh64.ts';
 
+/** Content type of a body that is a sequence of frames. */
+export const FRAMES_TYPE = 'application/x-martlet-frames';
+
 /** What a frame means. `END` and `ERROR` are final: a stream that stops before one of them was cut, and counts for nothing. */
 export const FRAME = { JSON: 1, DATA: 2, END: 3, ERROR: 4 } as const;
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { TypeCompiler } from '@sinclair/typebox/compiler';
 import type { FastifyInstance } from 'fastify';
 import { parseBackendPath } from '../../common/cluster/backend-path.ts';
+import { DIGEST_HEADER, parseSignedJson } from '../../common/cluster/signed-json.ts';
 import { ApiError } from '../../common/errors.ts';
-import { equalSecrets } from '../../common/secrets.ts';
 import type { ListingStore } from '../contract.ts';
 import { isPage, type Operation, operations } from '../operations.ts';
 
@@ -23,7 +22,7 @@ export function routeOperations(app: FastifyInstance, store: ListingStore): void
     const found = compiled.get(String(headers['x-backend-operation']));
     if (found === undefined) throw badRequest('X-Backend-Operation names nothing that this node does.');
     const target = targetOf(request.raw.url ?? '', found.operation);
-    const argument = parseBody(body, headers['x-backend-body-sha256']);
+    const argument = parseSignedJson(body instanceof Uint8Array ? body : Buffer.alloc(0), headers[DIGEST_HEADER]);
     if (!found.check.Check(argument)) {
       const [problem] = found.check.Errors(argument);
       throw badRequest(`The body does not fit: ${problem?.path ?? ''} ${problem?.message ?? ''}`);
@@ -42,23 +41,6 @@ function targetOf(url: string, { on }: Operation) {
   return { device, partition, account, container: container ?? '' };
 }
 
-/** The signature covers the header, and the header the body. */
-function parseBody(body: unknown, sha256: unknown): unknown {
-  const bytes = body instanceof Uint8Array ? body : Buffer.alloc(0);
-  const computed = createHash('sha256').update(bytes).digest('hex');
-  if (typeof sha256 !== 'string' || !equalSecrets(sha256, computed))
-    throw new ApiError({
-      status: 403,
-      code: 'ClusterKeyRefused',
-      message: 'The body is not the one that was signed for.',
-    });
-  try {
-    return JSON.parse(Buffer.from(bytes).toString());
-  } catch (error) {
-    throw badRequest('The body is no JSON.', error);
-  }
-}
-
-function badRequest(message: string, cause?: unknown): ApiError {
-  return new ApiError({ status: 400, code: 'BadRequest', message, ...(cause === undefined ? {} : { cause }) });
+function badRequest(message: string): ApiError {
+  return new ApiError({ status: 400, code: 'BadRequest', message });
 }

@@ -1,0 +1,34 @@
+/** Bytes of a body that share one checksum: a range reads and verifies only the blocks it touches. */
+export const BLOCK_BYTES = 64 << 10;
+/** Bodies are written in pieces of this size, a whole number of blocks. */
+export const WRITE_BYTES = 512 << 10;
+/** Bodies are read in pieces of this size, a whole number of blocks. */
+export const READ_BYTES = 256 << 10;
+/** A version file up to this size is read in one go and needs no open file while its body is read. */
+export const SMALL_FILE_BYTES = 128 << 10;
+/** What is read at first of the end of a larger one: most records fit. */
+export const TAIL_BYTES = 16 << 10;
+/** Longest record (names, metadata) of a version. */
+export const MOST_RECORD_BYTES = 1 << 20;
+/** File operations of one device that wait for their turn; what is beyond is refused. */
+export const MOST_WAITING_OPERATIONS = 20_000;
+/** How long a look at a device's free space is believed. */
+export const SPACE_CACHE_MS = 1000;
+/** A reader that finds a version cleaned away looks again: the newer one is there. */
+export const MOST_LOOKUPS = 16;
+/** Folders whose entries are known to be durable, remembered per device. */
+export const MOST_KNOWN_FOLDERS = 100_000;
+/** Pending listing updates that one step reads, and rows of one call. */
+export const UPDATES_PER_STEP = 256;
+/** A pending update of this very process is sent again only when the upload that made it cannot still be waiting. */
+export const UPDATE_GRACE_MS = 15_000;
+/** A pending update whose version never appeared is forgotten after this. */
+export const UNPUBLISHED_AGE_MS = 3_600_000;
+/** How long starting waits for the updates that a crash left. */
+export const START_UPDATES_MS = 10_000;
+export const FIRST_BACKOFF_MS = 1000;
+export const MOST_BACKOFF_MS = 60_000;
+/** An upload of another node that sends nothing for this long is aborted. */
+export const UPLOAD_IDLE_MS = 120_000;
+/** A reading of another node that asks for nothing for this long is released. */
+export const READING_IDLE_MS = 300_000;
