@@ -39,9 +39,10 @@ export function createImageClient(options: ImageClientOptions): ImageClient {
       });
       if (response.statusCode === 200 || response.statusCode === 206) {
         if (range !== undefined && response.statusCode === 200) {
-          response.body.destroy();
+          await response.body.dump();
           throw refusal(502, 'the image service did not answer the range it was asked for');
         }
+        response.body.on('error', () => undefined); // undici emits one when the reader destroys it; who reads on gets it anyway
         return response.body;
       }
       if (response.statusCode === 204) {

@@ -27,6 +27,8 @@ export class S3Store implements ImageStore {
   readonly kind = 's3';
   private readonly options: S3StoreOptions;
   private kit: Promise<S3Kit> | undefined;
+  /** Multipart uploads that run or have failed here, by image. */
+  private readonly uploads = new Map<string, string>();
 
   constructor(options: S3StoreOptions) {
     this.options = options;
@@ -42,7 +44,10 @@ export class S3Store implements ImageStore {
       const first = await gather(cutter.piece(this.options.partBytes));
       if (!(await cutter.hasMore())) return await this.writeWhole(imageId, first);
       const uploadId = await this.startUpload(imageId);
-      return await this.writeParts({ imageId, uploadId, first, cutter });
+      this.uploads.set(imageId, uploadId);
+      const location = await this.writeParts({ imageId, uploadId, first, cutter });
+      this.uploads.delete(imageId);
+      return location;
     } finally {
       await cutter.stop();
     }
@@ -52,16 +57,18 @@ export class S3Store implements ImageStore {
     invariant(location.kind === 's3', 'a location of this store');
     if (start === end) return;
     const { bucket: Bucket, key: Key } = location;
-    const { Body } = await this.ask(({ client, GetObjectCommand }) =>
+    const { Body, ContentRange = '' } = await this.ask(({ client, GetObjectCommand }) =>
       client.send(new GetObjectCommand({ Bucket, Key, Range: `bytes=${start}-${end - 1}` })),
     );
+    if (!ContentRange.startsWith(`bytes ${start}-`)) throw storeUnavailable('s3', new Error(`range ${ContentRange}`));
     let left = end - start;
     for await (const chunk of (Body ?? []) as AsyncIterable<Buffer>) {
-      left -= chunk.length;
-      if (left < 0) break;
-      yield chunk;
+      const part = chunk.subarray(0, left); // some services answer `bytes=0-0` with all they have
+      left -= part.length;
+      yield part;
+      if (left === 0) return;
     }
-    if (left !== 0) throw new Error(`object ${Key} gave another number of bytes than it was asked for`);
+    throw new Error(`object ${Key} ended ${left} bytes early`);
   }
 
   async delete(location: StoreLocation): Promise<void> {
@@ -71,13 +78,25 @@ export class S3Store implements ImageStore {
   }
 
   async discard(imageId: string): Promise<void> {
-    const Bucket = this.options.bucket;
-    const { Uploads = [] } = await this.ask(({ client, ListMultipartUploadsCommand }) =>
-      client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: imageId })),
-    );
-    for (const { Key, UploadId } of Uploads)
-      if (Key === imageId && UploadId !== undefined) await this.abort(imageId, UploadId);
+    const started = this.uploads.get(imageId);
+    if (started !== undefined) await this.abort(imageId, started);
+    this.uploads.delete(imageId);
+    for (const uploadId of await this.listUploads(imageId)) await this.abort(imageId, uploadId);
     await this.delete(this.locationOf(imageId, 0));
+  }
+
+  /** Uploads that a process before this one may have left. */
+  private async listUploads(imageId: string): Promise<string[]> {
+    const query = { Bucket: this.options.bucket, Prefix: imageId };
+    try {
+      const { Uploads = [] } = await this.ask(({ client, ListMultipartUploadsCommand }) =>
+        client.send(new ListMultipartUploadsCommand(query)),
+      );
+      return Uploads.flatMap(({ Key, UploadId }) => (Key === imageId && UploadId !== undefined ? [UploadId] : []));
+    } catch (error) {
+      if (isUnknownVerb(error)) return [];
+      throw error;
+    }
   }
 
   private async writeWhole(imageId: string, body: Buffer): Promise<S3Location> {
@@ -125,7 +144,7 @@ export class S3Store implements ImageStore {
     await this.ask(({ client, AbortMultipartUploadCommand }) =>
       client.send(new AbortMultipartUploadCommand(target)),
     ).catch((error: unknown) => {
-      if (!isMissing(error)) throw error; // aborted before
+      if (nameOf(error) !== 'NoSuchUpload' && !isUnknownVerb(error)) throw error; // aborted before
     });
   }
 
@@ -164,9 +183,15 @@ export class S3Store implements ImageStore {
   }
 }
 
-function isMissing(error: unknown): boolean {
+/** Small S3 services neither list nor abort uploads: theirs end by a rule of the bucket, or never. */
+function isUnknownVerb(error: unknown): boolean {
+  return ['NotImplemented', 'MethodNotAllowed'].includes(nameOf(error) ?? '');
+}
+
+/** The S3 error's own name, behind the one that the caller of the store meets. */
+function nameOf(error: unknown): string | undefined {
   const cause = error instanceof ApiError ? error.cause : error;
-  return cause instanceof Error && ['NoSuchUpload', 'NoSuchKey', 'NotFound'].includes(cause.name);
+  return cause instanceof Error ? cause.name : undefined;
 }
 
 async function gather(piece: AsyncIterable<Buffer>): Promise<Buffer> {

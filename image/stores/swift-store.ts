@@ -131,7 +131,7 @@ export class SwiftStore implements ImageStore {
     const headers: Record<string, string> = whole ? {} : { range: `bytes=${span.start}-${span.end - 1}` };
     const response = await this.sendTwice({ method: 'GET', path: `/${container}/${name}`, headers });
     if (response.statusCode !== (whole ? 200 : 206)) {
-      response.body.destroy();
+      await response.body.dump();
       throw storeUnavailable('swift', new Error(`segment ${name} was answered ${response.statusCode}`));
     }
     let left = span.end - span.start;
@@ -177,13 +177,15 @@ export class SwiftStore implements ImageStore {
         this.options.session.endpoint('object-store'),
         this.options.session.token(),
       ]);
-      return await request(`${endpoint}${path}`, {
+      const response = await request(`${endpoint}${path}`, {
         method,
         headers: { ...headers, 'x-auth-token': token },
         body: body ? Readable.from(body, { objectMode: false }) : null,
         headersTimeout: body ? 0 : STORE_TIMEOUT_MS,
         bodyTimeout: STORE_TIMEOUT_MS,
       });
+      response.body.on('error', () => undefined); // undici emits one when a reader stops early; who reads on gets it anyway
+      return response;
     } catch (error) {
       throw error instanceof ApiError ? error : storeUnavailable('swift', error);
     }

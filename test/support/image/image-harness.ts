@@ -132,10 +132,10 @@ export class ImageHarness {
       token,
     );
     if (answer.status !== 201) throw new Error(`${answer.status} ${answer.text}`);
-    return String(answer.body.id);
+    return String(answer.body['id']);
   }
 
-  upload(id: string, body: BodyInit, options: RequestOptions = {}): Promise<Response> {
+  upload(id: string, body: UploadBody, options: RequestOptions = {}): Promise<Response> {
     const headers = { 'content-type': 'application/octet-stream', ...options.headers };
     return this.request('PUT', `/v2/images/${id}/file`, { ...options, headers, body, duplex: 'half' });
   }
@@ -152,10 +152,12 @@ export interface JsonAnswer {
   body: Record<string, unknown> & { images: Record<string, unknown>[]; members: Record<string, unknown>[] };
 }
 
+type UploadBody = string | Buffer<ArrayBuffer> | ReadableStream<Buffer>;
+
 export interface RequestOptions {
   token?: string;
   headers?: Record<string, string>;
-  body?: BodyInit;
+  body?: UploadBody;
   duplex?: 'half';
   signal?: AbortSignal;
 }

@@ -106,7 +106,7 @@ describe('image data', () => {
       throw new Error('the client dies');
     };
     await expect(image.upload(id, ReadableStream.from(broken()))).rejects.toThrow();
-    await expect.poll(async () => (await image.show(id)).status).toBe('queued');
+    await expect.poll(async () => (await image.show(id))['status']).toBe('queued');
     expect((await readdir(image.images)).filter((name) => name.includes(id))).toEqual([]);
     expect((await image.upload(id, 'again')).status).toBe(204);
   });
@@ -123,7 +123,7 @@ describe('image data', () => {
       yield randomBytes(10);
     };
     const upload = image.upload(id, ReadableStream.from(slow()));
-    await expect.poll(async () => (await image.show(id)).status).toBe('saving');
+    await expect.poll(async () => (await image.show(id))['status']).toBe('saving');
     expect((await image.request('DELETE', `/v2/images/${id}`)).status).toBe(204);
     release?.();
     expect((await upload).status).toBe(410);
