@@ -20,8 +20,8 @@ export interface TargetExport {
   /** Size that the initiator sees; a positive multiple of 512, at most the sum of the extents. */
   sizeBytes: number;
   /**
-   * Where the bytes are, in order. Exports with equal extents (multi-attach) share one open backing object: flushes, failed
-   * flushes, reservations and locks concern them all.
+   * Where the bytes are, in order. Exports whose first extent starts at the same byte are of one volume (multi-attach) and share one
+   * open backing object: flushes, failed flushes, reservations and locks concern them all.
    */
   extents: readonly BackingExtent[];
   readOnly: boolean;
@@ -68,7 +68,8 @@ export interface TargetPortal {
  *   refused with ApiError `TargetExportConflict` (409).
  * - `unexport` ends the sessions of `iqn` first, waits for the commands that run, and closes the backing if no other export shares
  *   it; only then does it return. An unknown `iqn` is no error.
- * - `resize` makes every session of the export see the new size, by a unit attention. Unknown `iqn`: ApiError `TargetNotFound` (404).
+ * - `resize` makes every session of the export see the new size, by a unit attention. `extents` is the volume's whole new map; without
+ *   it the last extent is taken to have grown in place. The file has its new length before. Unknown `iqn`: ApiError `TargetNotFound` (404).
  * - Nothing survives a restart of the process: who owns the attachments exports them again.
  */
 export interface IscsiTargets {
@@ -76,7 +77,7 @@ export interface IscsiTargets {
   readonly portal: TargetPortal;
   export(target: TargetExport): Promise<void>;
   unexport(iqn: string): Promise<void>;
-  resize(iqn: string, sizeBytes: number): Promise<void>;
+  resize(iqn: string, sizeBytes: number, extents?: readonly BackingExtent[]): Promise<void>;
   list(): Promise<readonly ExportedTarget[]>;
 }
 
