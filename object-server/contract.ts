@@ -38,6 +38,16 @@ export interface ObjectTarget {
   policyIndex: number;
 }
 
+/**
+ * Names in `fixedMetadata` whose values an object's listing row shows in place of its own: a manifest is listed as the whole.
+ * Spec: Swift, `X-Object-Sysmeta-Container-Update-Override-*`.
+ */
+export const LISTED_AS = {
+  etag: 'x-object-sysmeta-container-update-override-etag',
+  /** Bytes, decimal. */
+  sizeBytes: 'x-object-sysmeta-container-update-override-size',
+} as const;
+
 /** Header name in lower case to value. */
 export type Metadata = Readonly<Record<string, string>>;
 

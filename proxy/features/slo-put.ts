@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ApiError } from '../../common/errors.ts';
+import { LISTED_AS } from '../../object-server/contract.ts';
 import { plainRefusal, refusal, statusLineOf } from '../errors.ts';
 import { MOST_MANIFEST_BYTES, MOST_MANIFEST_SEGMENTS, SUBREQUEST_CONCURRENCY } from '../limits.ts';
 import {
@@ -145,8 +146,8 @@ async function store(request: ProxyRequest, segments: readonly StoredSegment[], 
       [SLO_ETAG_HEADER]: etag,
       [SLO_SIZE_HEADER]: String(sizeBytes),
       // The listing shows the whole, not its manifest.
-      'x-object-sysmeta-container-update-override-etag': `${bodyEtag}; slo_etag=${etag}`,
-      'x-object-sysmeta-container-update-override-size': String(sizeBytes),
+      [LISTED_AS.etag]: `${bodyEtag}; slo_etag=${etag}`,
+      [LISTED_AS.sizeBytes]: String(sizeBytes),
     },
   });
   return { ...response, headers: { ...response.headers, etag: `"${etag}"` } };

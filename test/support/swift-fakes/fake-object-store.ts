@@ -1,14 +1,15 @@
 import { ApiError } from '../../../common/errors.ts';
 import type { Timestamp } from '../../../common/timestamp.ts';
 import type { ListingStore, ObjectRow } from '../../../container-server/contract.ts';
-import type {
-  ListingReport,
-  Metadata,
-  NewObject,
-  ObjectState,
-  ObjectStore,
-  ObjectTarget,
-  ObjectUpload,
+import {
+  LISTED_AS,
+  type ListingReport,
+  type Metadata,
+  type NewObject,
+  type ObjectState,
+  type ObjectStore,
+  type ObjectTarget,
+  type ObjectUpload,
 } from '../../../object-server/contract.ts';
 
 interface Stored {
@@ -195,8 +196,8 @@ function rowOf(target: ObjectTarget, state: ObjectState): ObjectRow {
     contentType: state.contentType,
     contentTypeTimestamp: state.contentTypeTimestamp,
     metadataTimestamp: state.metadataTimestamp,
-    etag: fixedMetadata['x-object-sysmeta-container-update-override-etag'] ?? state.etag,
-    sizeBytes: Number(fixedMetadata['x-object-sysmeta-container-update-override-size'] ?? state.sizeBytes),
+    etag: fixedMetadata[LISTED_AS.etag] ?? state.etag,
+    sizeBytes: Number(fixedMetadata[LISTED_AS.sizeBytes] ?? state.sizeBytes),
   };
 }
 
