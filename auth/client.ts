@@ -5,7 +5,7 @@ import type { Identity, RevocationEpoch, Scope, TokenVerifier } from './guard/co
 
 /** How long identity may take to answer. */
 const TIMEOUT_MS = 20_000;
-/** A session's token is replaced when it has less than this to live. */
+/** A session's token is replaced when it has less than this to live, or less than half of its life if that is short. */
 const LEAST_LIFETIME_MS = 60_000;
 /** How often the revocation epoch is asked for. */
 const EPOCH_POLL_MS = 400;
@@ -60,7 +60,7 @@ export function createServiceSession(credentials: PasswordLogin, clock: Clock = 
     const known = current;
     if (known) {
       const loggedIn = await known;
-      if (Date.parse(loggedIn.body.expires_at) - clock.nowMs() > LEAST_LIFETIME_MS) return loggedIn;
+      if (livesLongEnough(loggedIn.body, clock)) return loggedIn;
       if (current !== known) return session();
     }
     const next = logIn();
@@ -78,6 +78,12 @@ export function createServiceSession(credentials: PasswordLogin, clock: Clock = 
     },
     endpoint: async (serviceType) => endpointOf((await session()).body.catalog ?? [], serviceType),
   };
+}
+
+function livesLongEnough({ issued_at, expires_at }: TokenBody, clock: Clock): boolean {
+  const endMs = Date.parse(expires_at);
+  const leastMs = Math.min(LEAST_LIFETIME_MS, (endMs - Date.parse(issued_at)) / 2);
+  return endMs - clock.nowMs() > leastMs;
 }
 
 function endpointOf(catalog: readonly CatalogService[], serviceType: string): string {

@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createRemoteEpoch, createRemoteVerifier, createServiceSession, login } from '../../../auth/client.ts';
+import type { PasswordLogin, ServiceSession } from '../../../auth/contract.ts';
+import { PASSWORDS, TestCloud } from '../../support/auth/test-cloud.ts';
+
+let cloud: TestCloud;
+let authUrl: string;
+
+beforeAll(async () => {
+  cloud = await TestCloud.start();
+  authUrl = `${await cloud.listen()}/v3`;
+});
+afterAll(() => cloud.stop());
+
+function loginOf(username: string, password: string, projectName: string): PasswordLogin {
+  return { authUrl, username, password, projectName, userDomainId: 'default', projectDomainId: 'default' };
+}
+
+const glance = () => loginOf('glance', PASSWORDS.service, 'service');
+
+describe('login', () => {
+  it('gives the token and its body', async () => {
+    const loggedIn = await login(loginOf('demo', PASSWORDS.demo, 'demo'));
+    expect(loggedIn?.body.project?.id).toBe(cloud.projectIds.demo);
+    expect(await cloud.service.verifier.verify(loggedIn?.token ?? '')).toBeDefined();
+  });
+
+  it('gives nothing for a wrong password or a project of others, and throws when nobody answers', async () => {
+    expect(await login(loginOf('demo', 'wrong', 'demo'))).toBeUndefined();
+    expect(await login(loginOf('demo', PASSWORDS.demo, 'admin'))).toBeUndefined();
+    await expect(login({ ...glance(), authUrl: 'http://127.0.0.1:1/v3' })).rejects.toThrow();
+  });
+});
+
+describe('a service session', () => {
+  it('logs in once for many callers, and again when its token is near its end or was refused', async () => {
+    const session = createServiceSession(glance(), cloud.clock);
+    const [first, same] = await Promise.all([session.token(), session.token()]);
+    expect(same).toBe(first);
+    cloud.clock.offsetMs += 86_400_000 - 59_000;
+    const [second, third] = await Promise.all([session.token(), session.token()]);
+    expect(second).not.toBe(first);
+    expect(third).toBe(second);
+    session.forgetToken();
+    expect(await session.token()).not.toBe(second);
+  });
+
+  it('finds the internal endpoint of a service with its project filled in', async () => {
+    const session = createServiceSession(glance());
+    expect(await session.endpoint('object-store')).toBe(`http://127.0.0.1:8080/v1/AUTH_${cloud.projectIds.service}`);
+    await expect(session.endpoint('dns')).rejects.toThrow('no endpoint of type dns');
+  });
+
+  it('names the user that identity refuses, never the password, and tries again later', async () => {
+    const bad = createServiceSession(loginOf('glance', 'very-wrong', 'service'));
+    await expect(bad.token()).rejects.toThrow('identity refuses the service user glance');
+    await expect(bad.token()).rejects.not.toThrow('very-wrong');
+  });
+});
+
+describe('the remote verifier', () => {
+  it('agrees with the one inside identity', async () => {
+    const verifier = createRemoteVerifier({ authUrl, session: createServiceSession(glance()) });
+    const admin = await cloud.adminToken();
+    for (const scope of [undefined, 'unscoped', { system: { all: true } }]) {
+      const token = await cloud.token('admin', PASSWORDS.admin, scope);
+      expect(await verifier.verify(token)).toEqual(await cloud.service.verifier.verify(token));
+    }
+    expect(await verifier.verify(admin)).toBeDefined();
+    for (const rubbish of ['rubbish', 'two words', 'line\nbreak', 'ü'])
+      expect(await verifier.verify(rubbish)).toBeUndefined();
+  });
+
+  it('gets a new token of its own when the old one was revoked', async () => {
+    const session = createServiceSession(glance());
+    const verifier = createRemoteVerifier({ authUrl, session });
+    const own = await session.token();
+    await cloud.ask('DELETE', own, own);
+    expect(await verifier.verify(await cloud.demoToken())).toBeDefined();
+  });
+
+  it('throws when identity cannot be asked, or will not tell', async () => {
+    const unreachable: ServiceSession = {
+      token: async () => 't',
+      forgetToken: () => undefined,
+      endpoint: async () => '',
+    };
+    await expect(
+      createRemoteVerifier({ authUrl: 'http://127.0.0.1:1/v3', session: unreachable }).verify('t'),
+    ).rejects.toThrow();
+    await expect(createRemoteVerifier({ authUrl, session: unreachable }).verify('t')).rejects.toThrow('status 401');
+    const session = createServiceSession(loginOf('demo', PASSWORDS.demo, 'demo'));
+    await expect(createRemoteVerifier({ authUrl, session }).verify('t')).rejects.toThrow('status 403');
+  });
+});
+
+describe('the remote epoch', () => {
+  it('says nothing until identity was heard, follows its changes, and says nothing once unheard for a second', async () => {
+    const clock = { now: 0, nowMs: () => clock.now };
+    const session = createServiceSession(glance());
+    const epoch = createRemoteEpoch({ authUrl, session, clock });
+    try {
+      expect(epoch.current()).toBeNaN();
+      await vi.waitFor(() => expect(epoch.current()).not.toBeNaN(), { timeout: 5000 });
+      const before = epoch.current();
+      cloud.epoch.bump();
+      await vi.waitFor(() => expect(epoch.current()).toBe(before + 1), { timeout: 5000 });
+      epoch.stop();
+      clock.now += 1000;
+      expect(epoch.current()).toBeNaN();
+    } finally {
+      epoch.stop();
+    }
+  });
+});
