@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { InvariantError } from '../../common/errors.ts';
+import { ApiError, InvariantError } from '../../common/errors.ts';
 import type { ConnectionData, ConnectionInfo } from '../contract.ts';
 import { GIB } from '../limits.ts';
 import type { VolumeParts } from '../parts.ts';
@@ -50,9 +50,20 @@ export async function exportAttachment(
   });
 }
 
-/** Tells every session of the volume that it has grown. */
-export async function resizeExports(parts: VolumeParts, volume: VolumeRecord, sizeBytes: number): Promise<void> {
-  for (const { id, chap } of volume.attachments) if (chap) await parts.targets.resize(iqnOf(parts, id), sizeBytes);
+/** Tells every session of the volume that it has grown; the backing has before. */
+export async function resizeExports(parts: VolumeParts, volumeId: string, sizeBytes: number): Promise<void> {
+  await parts.exportQueue.run(volumeId, async () => {
+    const volume = parts.volumes.get(volumeId);
+    const exported = volume?.attachments.filter(({ chap, removing }) => chap !== null && !removing) ?? [];
+    if (!volume || volume.backend === null || exported.length === 0) return;
+    const { extents } = await driverOf(parts, volume.backend).backing(volume.id);
+    for (const { id } of exported) {
+      await parts.targets.resize(iqnOf(parts, id), sizeBytes, extents).catch((error: unknown) => {
+        // Its export could not be made at start: nobody sees the old size either.
+        if (!(error instanceof ApiError) || error.code !== 'TargetNotFound') throw error;
+      });
+    }
+  });
 }
 
 /** How the initiator reaches the volume; undefined while it is not exported. It holds the secret. */

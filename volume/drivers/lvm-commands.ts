@@ -80,8 +80,8 @@ export class LvmCommands {
     await this.change('lvcreate', [...flags, '-y', '-n', name, '-L', `${sizeBytes}b`, volumeGroup]);
   }
 
-  async extend(name: string, sizeBytes: number, flags: readonly string[]): Promise<void> {
-    await this.change('lvextend', [...flags, '-L', `${sizeBytes}b`, `${this.options.volumeGroup}/${name}`]);
+  async extend(name: string, sizeBytes: number): Promise<void> {
+    await this.change('lvextend', ['-L', `${sizeBytes}b`, `${this.options.volumeGroup}/${name}`]);
   }
 
   async activate(name: string): Promise<void> {

@@ -27,7 +27,6 @@ export class LvmDriver implements VolumeDriver {
   readonly freshVolumesReadZero = false;
   private readonly options: LvmDriverOptions;
   private readonly lvm: LvmCommands;
-  private readonly allocation: readonly string[];
 
   constructor(options: LvmDriverOptions) {
     this.options = options;
@@ -37,7 +36,6 @@ export class LvmDriver implements VolumeDriver {
       extraArguments: options.extraArguments ?? [],
       systemDir: options.systemDir,
     });
-    this.allocation = options.contiguous ? ['-C', 'y'] : [];
   }
 
   async start(): Promise<void> {
@@ -47,7 +45,7 @@ export class LvmDriver implements VolumeDriver {
   async create(volumeId: string, sizeBytes: number): Promise<void> {
     const name = nameOf(volumeId);
     const size = await this.lvm.sizeOf(name);
-    if (size === undefined) await this.lvm.create(name, sizeBytes, [...this.allocation, ...this.activationFlags()]);
+    if (size === undefined) await this.lvm.create(name, sizeBytes, this.creationFlags());
     else invariant(size >= sizeBytes, `${name} has ${size} bytes instead of ${sizeBytes}`);
   }
 
@@ -63,7 +61,7 @@ export class LvmDriver implements VolumeDriver {
     const name = nameOf(volumeId);
     const size = await this.lvm.sizeOf(name);
     if (size === undefined) throw lost(name);
-    if (size < sizeBytes) await this.lvm.extend(name, sizeBytes, this.allocation);
+    if (size < sizeBytes) await this.lvm.extend(name, sizeBytes);
   }
 
   async backing(volumeId: string): Promise<VolumeBacking> {
@@ -91,9 +89,10 @@ export class LvmDriver implements VolumeDriver {
     return { totalBytes, freeBytes, thin: false };
   }
 
-  /** LVM's own wiping needs an active volume; what must be zero is zeroed by us. */
-  private activationFlags(): readonly string[] {
-    return this.options.activate ? ['-W', 'n', '-Z', 'n'] : ['-an', '-W', 'n', '-Z', 'n'];
+  /** LVM's own wiping needs an active volume; what must be zero is zeroed by us. A contiguous volume stays so when it grows. */
+  private creationFlags(): string[] {
+    const { activate, contiguous } = this.options;
+    return ['-W', 'n', '-Z', 'n', ...(activate ? [] : ['-an']), ...(contiguous ? ['-C', 'y'] : [])];
   }
 }
 

@@ -50,7 +50,7 @@ const OPERATIONS: Record<OperationKind, (parts: VolumeParts, volume: VolumeRecor
     if (volume.operation?.kind !== 'extend') return;
     const { sizeGib } = volume.operation;
     await driverFor(parts, volume)?.extend(volume.id, sizeGib * GIB);
-    await resizeExports(parts, volume, sizeGib * GIB);
+    await resizeExports(parts, volume.id, sizeGib * GIB);
     await end(parts, volume.id, 'finish-extend', { sizeGib, fault: null });
   },
 
