@@ -1,36 +1,49 @@
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../common/log.ts';
-import type { GuestSpec } from '../../compute/hypervisor/contract.ts';
+import type { GuestSpec, VolumeDisk } from '../../compute/hypervisor/contract.ts';
 import { QemuHypervisor } from '../../compute/hypervisor/qemu/driver.ts';
+import { IscsiServer } from '../../volume/iscsi/server.ts';
+import type { TargetExport } from '../../volume/targets/contract.ts';
 import { ensureGuest, reportsOf } from '../support/guest/guest.ts';
 
 const ID = '3f0c1c9e-52a5-4b0e-9d7f-0a4f6f1e2d3c';
+const VOLUME = '7a1d5b02-9c0e-4c5f-8d21-6b8e4f3a2c10';
+const SERIAL = VOLUME.slice(0, 20);
+const SECRET = 'sixteen-letters!';
+const MIB = 1 << 20;
 const BOOT_MS = 120_000;
+
+type Network = 'none' | 'restricted' | 'open';
 
 let root: string;
 let hypervisor: QemuHypervisor;
 let ended: string[];
+let target: IscsiServer;
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'martlet-qemu-'));
   ended = [];
   hypervisor = await newHypervisor();
+  target = await startTarget(0);
 });
 
 afterEach(async () => {
   await hypervisor.destroy(ID);
   await hypervisor.release();
+  await target.stop();
   await rm(root, { recursive: true, force: true });
 });
 
 describe('a guest on QEMU', () => {
   it('boots the kernel with its root disk and reports on the console', async () => {
     await hypervisor.boot(await specOf());
-    await report('MARTLET-READY');
     await report('MARTLET-ROOT vda');
+    await report('MARTLET-READY');
     expect(hypervisor.isRunning(ID)).toBe(true);
   });
 
@@ -42,13 +55,100 @@ describe('a guest on QEMU', () => {
     await report('MARTLET-TICK');
     expect(ended).toEqual([]);
   });
+
+  it('takes a volume while it runs, writes to it, and lets it go; the bytes are in the volume', async () => {
+    const disk = await exportVolume();
+    await hypervisor.boot(await specOf());
+    await report('MARTLET-READY');
+    await hypervisor.attach(ID, disk);
+    expect(await hypervisor.volumesOf(ID)).toEqual(new Set([VOLUME]));
+    const wrote = await report(`MARTLET-WROTE ${SERIAL}`);
+    expect(await sessions()).toBe(1);
+    await hypervisor.detach(ID, VOLUME);
+    expect(await hypervisor.volumesOf(ID)).toEqual(new Set());
+    expect(await sessions()).toBe(0);
+    await report('MARTLET-UNPLUGGED vdb');
+    expect(wrote).toBe(`MARTLET-WROTE ${SERIAL} ${await digestOfVolume()}`);
+    await hypervisor.attach(ID, disk); // the same names again
+    await report('MARTLET-READ');
+    await hypervisor.detach(ID, VOLUME);
+    await hypervisor.detach(ID, VOLUME); // what is not there is no error
+  });
+
+  it('sees a volume that was attached before it started, and keeps it through a restart of the target', async () => {
+    const disk = await exportVolume();
+    await hypervisor.boot({ ...(await specOf('martlet.tick=1')), volumes: [disk] });
+    await report(`MARTLET-WROTE ${SERIAL}`);
+    const { port } = target.portal;
+    await target.stop();
+    target = await startTarget(port);
+    await exportVolume();
+    await expect.poll(sessions, { timeout: BOOT_MS, interval: 200 }).toBe(1);
+    const ticks = async () => (await hypervisor.consoleOutput(ID)).split('MARTLET-TICK').length;
+    const before = await ticks();
+    await expect.poll(ticks, { timeout: BOOT_MS, interval: 200 }).toBeGreaterThan(before);
+    expect(await hypervisor.consoleOutput(ID)).not.toContain('MARTLET-FAILED');
+    await hypervisor.detach(ID, VOLUME);
+    await report('MARTLET-UNPLUGGED');
+  });
+
+  it('leaves nothing connected when the target refuses the secret', async () => {
+    const disk = await exportVolume();
+    await hypervisor.boot(await specOf());
+    await report('MARTLET-READY');
+    const wrong = { ...disk, connection: { ...disk.connection, auth_password: 'a wrong secret!!' } };
+    await expect(hypervisor.attach(ID, wrong)).rejects.toMatchObject({ code: 'VolumeConnectFailed' });
+    expect(await hypervisor.volumesOf(ID)).toEqual(new Set());
+    await hypervisor.attach(ID, disk);
+    await report(`MARTLET-WROTE ${SERIAL}`);
+  });
+
+  it('keeps the secret out of its arguments', async () => {
+    await hypervisor.boot({ ...(await specOf()), volumes: [await exportVolume()] });
+    const { pid } = JSON.parse(await readFile(join(root, ID, 'run.json'), 'utf8')) as { pid: number };
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8');
+    expect(commandLine).toContain(ID);
+    expect(commandLine).not.toContain(SECRET);
+  });
+
+  it('is reported when it ends by itself', async () => {
+    await hypervisor.boot(await specOf());
+    const { pid } = JSON.parse(await readFile(join(root, ID, 'run.json'), 'utf8')) as { pid: number };
+    process.kill(pid, 'SIGKILL');
+    await expect.poll(() => ended, { timeout: 20_000 }).toEqual([ID]);
+    expect(hypervisor.isRunning(ID)).toBe(false);
+  });
+
+  for (const [network, word] of [
+    ['open', 'answered'],
+    ['restricted', 'silent'],
+  ] as const) {
+    it(`finds the host’s loopback ${word} when its network is ${network}`, async () => {
+      let visits = 0;
+      const door = createServer((socket) => {
+        visits += 1;
+        socket.end('welcome\n');
+      });
+      await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
+      const { port } = door.address() as { port: number };
+      await hypervisor.release();
+      hypervisor = await newHypervisor(network);
+      try {
+        await hypervisor.boot(await specOf(`martlet.knock=${port}`));
+        expect(await report('MARTLET-KNOCK')).toBe(`MARTLET-KNOCK ${word}`);
+        expect(visits > 0).toBe(word === 'answered');
+      } finally {
+        door.close();
+      }
+    });
+  }
 });
 
-async function newHypervisor(network: 'none' | 'restricted' | 'open' = 'none'): Promise<QemuHypervisor> {
+async function newHypervisor(network: Network = 'none'): Promise<QemuHypervisor> {
   const made = new QemuHypervisor({
     config: { qemu_path: 'qemu-system-x86_64', sandbox: true, network, initiator_prefix: 'iqn.2026-11.test.compute' },
     root,
-    logger: createLogger('warn'),
+    logger: createLogger('error'),
   });
   await made.adopt([ID], { guestEnded: (id) => ended.push(id) });
   return made;
@@ -75,11 +175,65 @@ async function specOf(extra = ''): Promise<GuestSpec> {
 
 /** Waits until the guest has reported `text`, and returns the whole line. */
 async function report(text: string): Promise<string> {
-  return expect
-    .poll(async () => reportsOf(await hypervisor.consoleOutput(ID)).find((line) => line.startsWith(text)), {
-      timeout: BOOT_MS,
-      interval: 200,
-    })
-    .toBeDefined()
-    .then(async () => reportsOf(await hypervisor.consoleOutput(ID)).find((line) => line.startsWith(text)) ?? '');
+  const find = async () => reportsOf(await hypervisor.consoleOutput(ID)).find((line) => line.startsWith(text));
+  await expect.poll(find, { timeout: BOOT_MS, interval: 200 }).toBeDefined();
+  return (await find()) ?? '';
+}
+
+async function startTarget(port: number): Promise<IscsiServer> {
+  const log = createLogger('error');
+  const server = new IscsiServer({ address: '127.0.0.1', port, log });
+  await server.start();
+  return server;
+}
+
+/** Exports a volume of 4 MiB, made at the first call. */
+async function exportVolume(): Promise<VolumeDisk> {
+  const path = join(root, 'volume.raw');
+  await writeFile(path, '', { flag: 'a' });
+  const file = await open(path, 'r+');
+  await file.truncate(4 * MIB);
+  await file.close();
+  const exported: TargetExport = {
+    iqn: `iqn.2026-11.test.volume:${VOLUME}`,
+    lun: 1,
+    sizeBytes: 4 * MIB,
+    extents: [{ path, offsetBytes: 0, lengthBytes: 4 * MIB }],
+    readOnly: false,
+    chap: { username: 'guest', secret: SECRET },
+    initiatorName: hypervisor.initiatorNameOf(ID),
+    serial: VOLUME,
+  };
+  await target.export(exported);
+  return {
+    volumeId: VOLUME,
+    connection: {
+      driver_volume_type: 'iscsi',
+      attachment_id: VOLUME,
+      enforce_multipath: false,
+      target_discovered: false,
+      target_portal: `${target.portal.address}:${target.portal.port}`,
+      target_iqn: exported.iqn,
+      target_lun: exported.lun,
+      volume_id: VOLUME,
+      auth_method: 'CHAP',
+      auth_username: exported.chap.username,
+      auth_password: SECRET,
+      access_mode: 'rw',
+      encrypted: false,
+      qos_specs: null,
+      cacheable: false,
+      discard: true,
+    },
+  };
+}
+
+async function sessions(): Promise<number> {
+  const [exported] = await target.list();
+  return exported?.sessions.length ?? 0;
+}
+
+async function digestOfVolume(): Promise<string> {
+  const bytes = await readFile(join(root, 'volume.raw'));
+  return createHash('sha256').update(bytes.subarray(0, MIB)).digest('hex');
 }

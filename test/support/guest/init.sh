@@ -24,7 +24,7 @@ if [ -n "$port" ]; then
   ip link set eth0 up
   ip addr add 10.0.2.15/24 dev eth0
   ip route add default via 10.0.2.2
-  if nc -w 5 10.0.2.2 "$port" </dev/null | grep -q .; then echo MARTLET-KNOCK answered; else echo MARTLET-KNOCK silent; fi
+  if timeout 10 nc -w 5 10.0.2.2 "$port" </dev/null | grep -q .; then echo MARTLET-KNOCK answered; else echo MARTLET-KNOCK silent; fi
 fi
 
 mib() { dd if="$1" bs=65536 count=16 2>/dev/null; }
