@@ -18,7 +18,7 @@ export interface CatalogService {
   endpoints: CatalogEndpoint[];
 }
 
-export interface CatalogEndpoint {
+interface CatalogEndpoint {
   id: string;
   interface: 'public' | 'internal' | 'admin';
   region: string;

@@ -85,7 +85,8 @@ export function buildAuth(deps: AuthDeps): AuthService {
     verifier,
     async start() {
       await context.fernetKeys.open();
-      await context.passwords.prepare();
+      // Not waited for: logins queue up behind it, and the start need not.
+      context.passwords.prepare().catch((error: unknown) => deps.logger.error({ err: error }, 'password decoy'));
       await finishRemovals(context);
       await dropOldRevocations(context);
       sweep = setInterval(() => {

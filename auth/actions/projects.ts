@@ -115,7 +115,7 @@ export async function deleteProject(context: AuthContext, identity: Identity, id
   });
 }
 
-export function childrenOf({ tables }: AuthContext, parentId: string): Promise<ProjectRecord[]> {
+function childrenOf({ tables }: AuthContext, parentId: string): Promise<ProjectRecord[]> {
   return tables.projects.list((project) => project.parentId === parentId);
 }
 

@@ -13,7 +13,7 @@ declare module 'fastify' {
   }
 }
 
-export interface VerifiedCaller {
+interface VerifiedCaller {
   identity: Identity;
   serviceIdentity: Identity | undefined;
 }
@@ -42,8 +42,7 @@ export function requireToken(app: FastifyInstance, options: RequireTokenOptions)
   });
 }
 
-/** Declares `identity` and `serviceIdentity`; for a service that calls `verifyCaller` itself, as the object proxy does. */
-export function decorateWithCaller(app: FastifyInstance): void {
+function decorateWithCaller(app: FastifyInstance): void {
   app.decorateRequest('verifiedCaller', undefined);
   app.decorateRequest('identity', {
     getter(this: FastifyRequest): Identity {
@@ -64,7 +63,7 @@ export function decorateWithCaller(app: FastifyInstance): void {
  *
  * @throws ApiError 401 for a missing or refused token, 503 when identity cannot be asked.
  */
-export async function verifyCaller(
+async function verifyCaller(
   request: FastifyRequest,
   options: Pick<RequireTokenOptions, 'verifier' | 'wwwAuthenticate'>,
 ): Promise<VerifiedCaller> {

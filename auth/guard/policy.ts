@@ -33,7 +33,7 @@ export function createPolicy(defaults: Record<string, string>, overrides: Record
 }
 
 /** The refusal of an action. It does not say which rule failed: that would tell of records that the caller may not see. */
-export function forbidden(action: string): ApiError {
+function forbidden(action: string): ApiError {
   return new ApiError({
     status: 403,
     code: 'Forbidden',

@@ -43,7 +43,9 @@ export class PasswordHasher {
 
   /** Makes the decoy, so that the first login of an unknown user takes no longer than any other. */
   async prepare(): Promise<void> {
-    this.decoy ??= await hashPassword('', this.cost);
+    await this.alone(async () => {
+      this.decoy ??= await hashPassword('', this.cost);
+    });
   }
 
   private async alone<T>(work: () => Promise<T>): Promise<T> {

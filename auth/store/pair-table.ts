@@ -50,7 +50,7 @@ export class PairTable<T extends { id: string }> {
   }
 }
 
-export function joinChanges(...changes: Change[]): Change {
+function joinChanges(...changes: Change[]): Change {
   return {
     conditions: changes.flatMap(({ conditions }) => conditions),
     writes: changes.flatMap(({ writes }) => writes),
