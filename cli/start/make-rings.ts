@@ -36,8 +36,8 @@ export async function makeRings(folder: string, node: NodeFile): Promise<void> {
         meta: '',
       });
     });
-    builder.rebalance({ nowSeconds: Math.floor(systemClock.nowMs() / 1000) });
-    await publishBuilder(join(folder, `${name}.builder.json`), builder);
+    builder.rebalance({ seed: name, nowSeconds: Math.floor(systemClock.nowMs() / 1000) });
+    await publishBuilder(join(folder, `${name}.builder`), builder);
     await publishRing(join(folder, `${name}.ring.gz`), builder.ringData());
   }
 }

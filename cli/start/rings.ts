@@ -7,25 +7,21 @@ import type { NodeRings } from './objects.ts';
 
 const EX_CONFIG = 78;
 
-export interface LoadedRings extends NodeRings {
-  /** Whether a device of another node is in any of them: then this node must be reachable by that one. */
-  hasOtherNodes(node: NodeFile): boolean;
-}
-
 /** @throws StartError naming the ring that is missing or damaged. */
-export async function loadRings(folder: string): Promise<LoadedRings> {
+export async function loadRings(folder: string): Promise<NodeRings> {
   const [account, container, object] = await Promise.all([
     load(folder, 'account'),
     load(folder, 'container'),
     load(folder, 'object'),
   ]);
-  return {
-    account,
-    container,
-    objects: [object],
-    hasOtherNodes: (node) =>
-      [account, container, object].some((ring) => ring.devices.some((device) => device && !isOwn(device, node))),
-  };
+  return { account, container, objects: [object] };
+}
+
+/** Whether a device of another node is in any of them: then this node must be reachable by that one. */
+export function holdOtherNodes(rings: NodeRings, node: NodeFile): boolean {
+  return [rings.account, rings.container, ...rings.objects].some((ring) =>
+    ring.devices.some((device) => device && !isOwn(device, node)),
+  );
 }
 
 function isOwn({ ip, port }: { ip: string; port: number }, node: NodeFile): boolean {

@@ -19,7 +19,7 @@ import { bootstrapIdentity, startIdentity } from './identity.ts';
 import { startImages } from './images.ts';
 import type { Node, Running, TrustingNode } from './node.ts';
 import { openListings, serveListings, startDataPath } from './objects.ts';
-import { loadRings } from './rings.ts';
+import { holdOtherNodes, loadRings } from './rings.ts';
 import { startVolumes } from './volumes.ts';
 
 const EX_USAGE = 64;
@@ -105,7 +105,7 @@ async function startAll(plan: StartPlan): Promise<void> {
   if (storesObjects) {
     const listings = await openListings(trusting);
     running.push({ name: 'listings', stop: () => listings.stop() });
-    const servesNodes = options.only !== undefined || rings.hasOtherNodes(node.file);
+    const servesNodes = options.only !== undefined || holdOtherNodes(rings, node.file);
     if (servesNodes && services.has('container-server')) running.push(...(await serveListings(trusting, listings)));
     if (services.has('proxy') || services.has('object-server')) {
       const serveObjects = servesNodes && services.has('object-server');

@@ -5,6 +5,7 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
   type FastifyServerFactory,
+  LogController,
 } from 'fastify';
 import { ApiError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -46,7 +47,7 @@ export interface Service {
 export function createApp(options: AppOptions): FastifyInstance {
   const app = fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: options.newRequestId,
     bodyLimit: options.mostBodyBytes,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2048 },

@@ -53,7 +53,7 @@ describe('two nodes', () => {
 
   async function growRing(name: string, port: number, secondData: string): Promise<void> {
     const rings = join(first.data, 'rings');
-    const builder = join(rings, `${name}.builder.json`);
+    const builder = join(rings, `${name}.builder`);
     const ring = (...args: string[]) => execa(PROGRAM, ['ring', builder, ...args]);
     await ring('pretend_min_part_hours_passed');
     for (const device of ['e1', 'e2']) await ring('add', `r1z9-127.0.0.1:${port}/${device}`, '200');
