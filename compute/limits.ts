@@ -49,7 +49,7 @@ export const MOST_CONSOLE_READ_BYTES = 1 << 20;
 export const HOUSEKEEPING_MS = 2_000;
 
 /** Recovery of half-done operations is tried again after this while another service gives no answer. */
-export const RECOVERY_RETRY_MS = 1_000;
+export const RECOVERY_RETRY_MS = 100;
 export const MOST_RECOVERY_RETRY_MS = 15_000;
 
 /** Longest stderr of a failed program that goes into a log line. */

@@ -82,7 +82,9 @@ export class FakeVolumes implements VolumeClient {
     return { ...attachment, connection_info };
   };
 
-  showAttachment: VolumeClient['showAttachment'] = async (_caller, id) => ({ ...this.attachment('showAttachment', id) });
+  showAttachment: VolumeClient['showAttachment'] = async (_caller, id) => ({
+    ...this.attachment('showAttachment', id),
+  });
 
   completeAttachment: VolumeClient['completeAttachment'] = async (_caller, id) => {
     const attachment = this.attachment('completeAttachment', id);

@@ -49,7 +49,12 @@ export class ComputeWorld {
   service: Service;
   private fuse: Fuse = { left: Number.MAX_SAFE_INTEGER, blown: false };
 
-  private constructor(folder: string, store: KeyValueStore, config: Partial<ComputeConfig>, overrides: Partial<ComputeDeps>) {
+  private constructor(
+    folder: string,
+    store: KeyValueStore,
+    config: Partial<ComputeConfig>,
+    overrides: Partial<ComputeDeps>,
+  ) {
     this.folder = folder;
     this.store = store;
     this.config = { ...(Value.Default(computeConfig, {}) as ComputeConfig), hypervisor: 'fake', ...config };
