@@ -17,7 +17,7 @@ export interface ListingStore {
   updateAccount(target: AccountTarget, change: MetadataUpdate): Promise<{ created: boolean }>;
   removeAccount(target: AccountTarget, removal: { timestamp: Timestamp }): Promise<void>;
   listContainers(target: AccountTarget, query: ListingQuery): Promise<ListingPage>;
-  /** Rows from container servers: creation, removal, new counts. Creates the account where `autocreate` says so. */
+  /** Rows from container servers: creation, removal, new counts. Creates the account with its first container. @throws AccountNotFound where it was removed. */
   applyContainerRows(target: AccountTarget, rows: readonly ContainerRow[]): Promise<void>;
 
   containerInfo(target: ContainerTarget): Promise<ContainerInfo>;

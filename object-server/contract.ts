@@ -11,7 +11,8 @@ import type { Timestamp } from '../common/timestamp.ts';
  *
  * Refusals are `ApiError`s with these codes: `OlderVersion` 409 (details.timestamp: the newest one there), `ObjectExists` 412,
  * `ObjectNotFound` 404, `ContainerNotFound` 404 (the listing update found no container; the version has been taken back),
- * `ChecksumMismatch` 422, `InsufficientStorage` 507, `DeviceUnavailable` 507, `CorruptObject` 500 (quarantined: ask another replica).
+ * `ChecksumMismatch` 422, `InsufficientStorage` 507, `DeviceUnavailable` 507 (also a node that does not answer), `DeviceBusy` 503,
+ * `CorruptObject` 500 (quarantined: ask another replica).
  */
 export interface ObjectStore {
   /**
@@ -92,7 +93,8 @@ export interface ObjectUpload {
   write(chunk: Uint8Array): Promise<void>;
   /**
    * Makes the version durable, then visible, then listed (waited for within a bound; later from the pending record).
-   * @throws ChecksumMismatch if `etag` or `sizeBytes` is not what arrived; ContainerNotFound; nothing is left behind then.
+   * @throws ChecksumMismatch if `sizeBytes` is not what arrived (the proxy alone computes the MD5: `etag` is its word);
+   *   OlderVersion, ObjectExists if another write was faster; ContainerNotFound; nothing is visible then.
    */
   commit(footer: UploadFooter): Promise<void>;
   /** Forgets what was written. Never rejects; harmless after `commit`. */

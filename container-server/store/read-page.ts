@@ -53,7 +53,9 @@ export async function readPage(
         }
         if (rows.length >= query.limit) return rows;
       }
-      if (folded !== undefined) {
+      const last = entries.at(-1)?.[0];
+      // Backwards, the name that is the subdir itself is the last of its fold: to seek to it would read it for ever.
+      if (folded !== undefined && !last?.equals(folded)) {
         iterator.seek(query.reverse ? folded : Buffer.concat([folded, AFTER_ALL]));
         fetch = FEWEST_ENTRIES_PER_FETCH;
       }

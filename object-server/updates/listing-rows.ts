@@ -1,6 +1,6 @@
 import { invariant } from '../../common/errors.ts';
 import type { ObjectRow } from '../../container-server/contract.ts';
-import type { ObjectState } from '../contract.ts';
+import { LISTED_AS, type ObjectState } from '../contract.ts';
 import type { FoundObject } from '../engine/read-object.ts';
 
 export function liveRowOf(name: string, state: ObjectState): ObjectRow {
@@ -11,8 +11,8 @@ export function liveRowOf(name: string, state: ObjectState): ObjectRow {
     contentType: state.contentType,
     contentTypeTimestamp: state.contentTypeTimestamp,
     metadataTimestamp: state.metadataTimestamp,
-    etag: state.etag,
-    sizeBytes: state.sizeBytes,
+    etag: state.fixedMetadata[LISTED_AS.etag] ?? state.etag,
+    sizeBytes: Number(state.fixedMetadata[LISTED_AS.sizeBytes] ?? state.sizeBytes),
   };
 }
 
