@@ -34,5 +34,5 @@ export const MOST_SEGMENTS = 100_000;
 /** Wait for the first byte of a store's answer, and between its bytes. */
 export const STORE_TIMEOUT_MS = 60_000;
 /** Pause between attempts to finish deletions and discards that a store refused. */
-export const FIRST_RETRY_MS = 1_000;
+export const FIRST_RETRY_MS = 250;
 export const LAST_RETRY_MS = 60_000;
