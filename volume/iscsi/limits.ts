@@ -50,10 +50,10 @@ export const LINGER_MS = 2_000;
 export const MAX_TRANSFER_BYTES = 8 * 1024 * 1024;
 /** Blocks of one COMPARE AND WRITE. */
 export const MAX_COMPARE_AND_WRITE_BLOCKS = 255;
-/** Range of one WRITE SAME. */
-export const MAX_WRITE_SAME_BLOCKS = 256 * 1024;
+/** Range of one WRITE SAME: short of 32 MiB, so that it ends before an initiator loses patience. */
+export const MAX_WRITE_SAME_BLOCKS = 64 * 1024 - 8;
 /** Range of one UNMAP, all descriptors together. */
-export const MAX_UNMAP_BLOCKS = 8 * 1024 * 1024;
+export const MAX_UNMAP_BLOCKS = 1024 * 1024;
 /** Descriptors of one UNMAP. */
 export const MAX_UNMAP_DESCRIPTORS = 256;
 /** Parameter list of a command that is not data: PERSISTENT RESERVE OUT, MODE SELECT, UNMAP. */

@@ -17,6 +17,8 @@ export interface Lun {
 
 /** How data gets from and to the initiator. */
 export interface DataTransfer {
+  /** Bytes of data-out that the initiator means to send. */
+  readonly expectedOutBytes: number;
   /**
    * Asks for the command's data-out: `lengthBytes` by the CDB. Called at most once.
    *

@@ -20,7 +20,8 @@ export const orWrite: Handler = async (command) => {
 
 /**
  * COMPARE AND WRITE: the second half of the data is written if the first half is what is there; else MISCOMPARE with
- * the offset of the first difference. Spec: SBC-3, 5.2
+ * the offset of the first difference. An
+ * initiator that means to send any other amount than both halves is refused. Spec: SBC-3, 5.2
  */
 export const compareAndWrite: Handler = async (command) => {
   const { cdb, lun, transfer } = command;
@@ -28,8 +29,8 @@ export const compareAndWrite: Handler = async (command) => {
   const blocks = cdb.readUInt8(13);
   if (blocks > MAX_COMPARE_AND_WRITE_BLOCKS) throw checkCondition(SENSE.invalidFieldInCdb);
   const range = toRange(cdb.readBigUInt64BE(2), blocks, lun);
+  if (transfer.expectedOutBytes !== 2 * range.lengthBytes) throw checkCondition(SENSE.invalidFieldInCdb);
   const sent = Buffer.concat(await transfer.receive(2 * range.lengthBytes));
-  if (sent.length < 2 * range.lengthBytes) throw checkCondition(SENSE.invalidFieldInCdb);
   const expected = sent.subarray(0, range.lengthBytes);
   await changeAtOnce(command, range, (found) => {
     if (!found.equals(expected))

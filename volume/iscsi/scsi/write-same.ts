@@ -23,8 +23,8 @@ export const writeSame: Handler = async (command) => {
   const range = parseRange(cdb, lun);
   if (range.lengthBlocks === 0 || range.lengthBlocks > MAX_WRITE_SAME_BLOCKS)
     throw checkCondition(SENSE.invalidFieldInCdb);
+  if (!noDataOut && transfer.expectedOutBytes !== BLOCK_BYTES) throw checkCondition(SENSE.invalidFieldInCdb);
   const block = noDataOut ? Buffer.alloc(BLOCK_BYTES) : Buffer.concat(await transfer.receive(BLOCK_BYTES));
-  if (block.length < BLOCK_BYTES) throw checkCondition(SENSE.invalidFieldInCdb);
   const isZero = block.every((byte) => byte === 0);
   if (isZero && (unmap || noDataOut)) await zeroMedium(command, range);
   else await repeat(command, block, range);

@@ -84,7 +84,7 @@ export class Task implements DataTransfer {
     return this.#aborted;
   }
 
-  get #expectedOutBytes(): number {
+  get expectedOutBytes(): number {
     return this.request.writes ? this.request.expectedBytes : 0;
   }
 
@@ -108,7 +108,7 @@ export class Task implements DataTransfer {
   async receive(lengthBytes: number): Promise<Buffer[]> {
     invariant(this.#wantedBytes === undefined, 'data-out is asked for once');
     this.#wantedBytes = lengthBytes;
-    const neededBytes = Math.min(lengthBytes, this.#expectedOutBytes);
+    const neededBytes = Math.min(lengthBytes, this.expectedOutBytes);
     if (!this.#unsolicitedEnded) await this.#arrive();
     while (this.#receivedBytes < neededBytes) await this.#solicit(neededBytes);
     if (this.#failure !== undefined) throw this.#failure;
@@ -187,7 +187,7 @@ export class Task implements DataTransfer {
   #sequenceLimit({ transferTag }: DataOutRequest): number | undefined {
     if (transferTag === NO_TAG) {
       if (this.#unsolicitedEnded) return undefined;
-      return Math.min(this.#channel.parameters.firstBurstBytes, this.#expectedOutBytes);
+      return Math.min(this.#channel.parameters.firstBurstBytes, this.expectedOutBytes);
     }
     return this.#r2t?.transferTag === transferTag ? this.#r2t.endBytes : undefined;
   }
