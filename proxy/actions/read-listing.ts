@@ -74,6 +74,7 @@ async function readFirst<T>(
   partition: number,
   read: (store: ListingStore, device: string) => Promise<T>,
 ): Promise<T | undefined> {
+  const primaries = ring.primaries(partition);
   let absent = 0;
   let failure: unknown;
   for (const device of readOrder(cluster, ring, partition)) {
@@ -81,7 +82,7 @@ async function readFirst<T>(
       return await withDeadline(read(cluster.listingStoreAt(device), device.device), cluster.nodeTimeoutMs);
     } catch (error) {
       if (isDecisive(error) && error.status === 404) {
-        absent += 1;
+        if (primaries.includes(device)) absent += 1;
       } else {
         failure = error;
         cluster.logger.warn(
@@ -91,6 +92,6 @@ async function readFirst<T>(
       }
     }
   }
-  if (absent >= quorumOf(ring.primaries(partition).length)) return undefined;
+  if (absent >= quorumOf(primaries.length)) return undefined;
   throw refusal(503, { cause: failure });
 }

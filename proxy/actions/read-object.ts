@@ -56,7 +56,9 @@ class Search {
   private devices: Iterator<Device>;
   /** Of the newest tombstone that was met. */
   private deleted: Timestamp = '';
-  private absent = 0;
+  /** Primaries that have nothing: a handoff that has nothing says nothing. */
+  private readonly absent = new Set<Device>();
+  private readonly primaries: readonly Device[];
   private failure: unknown;
 
   constructor(cluster: Cluster, ring: Ring, name: ObjectName, partition: number) {
@@ -64,6 +66,7 @@ class Search {
     this.ring = ring;
     this.name = name;
     this.partition = partition;
+    this.primaries = ring.primaries(partition);
     this.devices = readOrder(cluster, ring, partition, rotation);
   }
 
@@ -79,7 +82,7 @@ class Search {
   }
 
   async newest(): Promise<ObjectReading> {
-    const attempts = this.ring.primaries(this.partition).map((device) => this.open(device));
+    const attempts = this.primaries.map((device) => this.open(device));
     const readings = (await Promise.all(attempts)).filter((reading) => reading !== undefined);
     const sorted = readings.toSorted((left, right) => (left.state.timestamp < right.state.timestamp ? 1 : -1));
     const [newest, ...others] = sorted;
@@ -109,7 +112,7 @@ class Search {
       return await withDeadline(opening, this.cluster.nodeTimeoutMs, (late) => void late.close());
     } catch (error) {
       if (isRefusal(error, 'ObjectNotFound')) {
-        this.absent += 1;
+        if (this.primaries.includes(device)) this.absent.add(device);
         const { timestamp } = error.details;
         if (typeof timestamp === 'string' && timestamp > this.deleted) this.deleted = timestamp;
       } else {
@@ -121,7 +124,7 @@ class Search {
   }
 
   private nothingFound(): Error {
-    const isCertain = this.absent >= quorumOf(this.ring.primaries(this.partition).length) || this.deleted !== '';
+    const isCertain = this.absent.size >= quorumOf(this.primaries.length) || this.deleted !== '';
     return isCertain ? refusal(404) : refusal(503, { cause: this.failure });
   }
 }

@@ -4,8 +4,8 @@ import { MOST_DRAIN_MS, MOST_DRAINED_BYTES, SMALL_UNREAD_BODY_BYTES } from '../l
 /** Whether so much of a body was not read that the connection is not worth keeping. */
 export function isMuchUnread(request: IncomingMessage): boolean {
   if (request.complete) return false;
-  const length = request.headers['content-length'];
-  return length === undefined || Number(length) > SMALL_UNREAD_BODY_BYTES;
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+  return encoding !== undefined || Number(length ?? 0) > SMALL_UNREAD_BODY_BYTES;
 }
 
 /**

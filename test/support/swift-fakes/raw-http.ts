@@ -38,6 +38,11 @@ export class RawHttp {
     return this.received;
   }
 
+  /** Takes no more bytes. */
+  pause(): void {
+    this.socket.pause();
+  }
+
   /** Vanishes, as a client that crashed. */
   destroy(): void {
     this.socket.destroy();

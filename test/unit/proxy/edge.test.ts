@@ -132,6 +132,23 @@ describe('the edge of the object API', () => {
     expect(await raw.untilClosed()).toMatch(/^HTTP\/1\.1 404 Not Found\r\n/);
   });
 
+  it('releases an object whose reader goes away or takes nothing, and cuts the connection', async () => {
+    const large = 'x'.repeat(20 << 20);
+    for (const store of swift.objects.values()) store.chunkBytes = 1 << 20;
+    await swift.put('/c/o', large);
+    const reading = () => [...swift.objects.values()].some((store) => store.openReadings > 0);
+    raw.send(head('GET', '/v1/AUTH_p1/c/o'));
+    await raw.until(/200 OK/);
+    raw.destroy();
+    await eventually(() => !reading());
+    const still = new RawHttp(swift.port);
+    still.send(head('GET', '/v1/AUTH_p1/c/o'));
+    await still.until(/200 OK/);
+    still.pause();
+    await eventually(() => !reading());
+    still.destroy();
+  });
+
   it('answers 503 when identity cannot be asked', async () => {
     const deaf = await FakeSwift.start({
       deps: { verifier: { verify: () => Promise.reject(new Error('no identity')) } },

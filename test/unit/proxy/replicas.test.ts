@@ -114,6 +114,19 @@ describe('replicas', () => {
     expect((await swift.request('DELETE', '/c/o')).status).toBe(409);
   });
 
+  it('what one replica does not have, while the others cannot be asked, is not known to be absent', async () => {
+    fault(0).unavailable = 'DeviceUnavailable';
+    fault(3).unavailable = 'DeviceUnavailable';
+    await swift.put('/c/o', 'second');
+    for (const store of stores) store.faults.unavailable = 'DeviceUnavailable';
+    for (const store of stores.slice(2)) {
+      store.faults.unavailable = undefined;
+      store.objects.clear();
+    }
+    for (const headers of [{}, { 'x-newest': 'true' }])
+      expect((await swift.request('GET', '/c/o', { headers })).status).toBe(503);
+  });
+
   it('listings survive the loss of a device', async () => {
     const [listing] = [...swift.listings.values()].filter((store) => store.containers.size > 0);
     if (listing) listing.unavailable = true;
