@@ -31,8 +31,11 @@ export async function sendResponse(answer: ProxyResponse, options: SendOptions):
     if (isHead || isBodiless || !body) {
       const length = isHead ? body?.sizeBytes : isBodiless ? undefined : 0;
       sendHead(answer.status, headers, length, options);
-      response.flushHeaders();
-      await options.beforeEnd?.();
+      if (options.beforeEnd) {
+        // Flushed only where a body is left to read: `flushHeaders` writes the head as UTF-8, `end` as latin1, which ours is.
+        response.flushHeaders();
+        await options.beforeEnd();
+      }
       response.end();
       return;
     }

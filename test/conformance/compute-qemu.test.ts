@@ -3,6 +3,7 @@ import { copyFile, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../common/log.ts';
 import type { GuestSpec, VolumeDisk } from '../../compute/hypervisor/contract.ts';
@@ -17,6 +18,13 @@ const SERIAL = VOLUME.slice(0, 20);
 const SECRET = 'sixteen-letters!';
 const MIB = 1 << 20;
 const BOOT_MS = 120_000;
+
+/** Machine code that writes a line to the first serial port and halts. */
+const BOOT_SECTOR = Buffer.concat([
+  Buffer.from('fa31c08ed8be167cac84c07406baf803eeebf5f4ebfd', 'hex'),
+  Buffer.from('MARTLET-BOOT-SECTOR\r\n\0'.padEnd(510 - 22, '\0')),
+  Buffer.from([0x55, 0xaa]),
+]);
 
 type Network = 'none' | 'restricted' | 'open';
 
@@ -77,7 +85,7 @@ describe('a guest on QEMU', () => {
 
   it('sees a volume that was attached before it started, and keeps it through a restart of the target', async () => {
     const disk = await exportVolume();
-    await hypervisor.boot({ ...(await specOf('martlet.tick=1')), volumes: [disk] });
+    await hypervisor.boot({ ...(await specOf('martlet.tick=1')), volumes: [{ ...disk, bootIndex: 0 }] });
     await report(`MARTLET-WROTE ${SERIAL}`);
     const { port } = target.portal;
     await target.stop();
@@ -101,6 +109,23 @@ describe('a guest on QEMU', () => {
     expect(await hypervisor.volumesOf(ID)).toEqual(new Set());
     await hypervisor.attach(ID, disk);
     await report(`MARTLET-WROTE ${SERIAL}`);
+  });
+
+  it('boots a volume by its firmware, the first of the boot order', async () => {
+    const volumes = [{ ...(await exportVolume(BOOT_SECTOR)), bootIndex: 0 }];
+    await hypervisor.boot({ id: ID, vcpus: 1, memoryMib: 128, volumes });
+    await report('MARTLET-BOOT-SECTOR');
+  });
+
+  it.each(['raw', 'qcow2'] as const)('boots a %s root disk by its firmware', async (format) => {
+    const folder = join(root, ID);
+    await mkdir(folder, { recursive: true });
+    const raw = join(root, 'boot.raw');
+    await writeFile(raw, Buffer.concat([BOOT_SECTOR, Buffer.alloc(MIB - 512)]));
+    const path = join(folder, 'root');
+    await execa('qemu-img', ['convert', '-f', 'raw', '-O', format, raw, path]);
+    await hypervisor.boot({ id: ID, vcpus: 1, memoryMib: 128, rootDisk: { path, format }, volumes: [] });
+    await report('MARTLET-BOOT-SECTOR');
   });
 
   it('keeps the secret out of its arguments', async () => {
@@ -187,10 +212,10 @@ async function startTarget(port: number): Promise<IscsiServer> {
   return server;
 }
 
-/** Exports a volume of 4 MiB, made at the first call. */
-async function exportVolume(): Promise<VolumeDisk> {
+/** Exports a volume of 4 MiB, made at the first call; empty unless told. */
+async function exportVolume(content = Buffer.alloc(0)): Promise<VolumeDisk> {
   const path = join(root, 'volume.raw');
-  await writeFile(path, '', { flag: 'a' });
+  await writeFile(path, content, { flag: 'a' });
   const file = await open(path, 'r+');
   await file.truncate(4 * MIB);
   await file.close();
