@@ -81,9 +81,11 @@ export class QemuHypervisor implements Hypervisor {
     try {
       const qmp = await connectWhenReady(paths.qmpSocket, exited);
       this.watch(guest.id, { process: identity, qmp });
-      for (const volume of guest.volumes) await plug(qmp, volume, this.initiatorNameOf(guest.id));
+      // a kernel of its own boots first: QEMU gives it boot index 0
+      const volumes = guest.kernel ? guest.volumes.map(withoutBootIndex) : guest.volumes;
+      for (const volume of volumes) await plug(qmp, volume, this.initiatorNameOf(guest.id));
       // the firmware reads the boot order at reset: the disks that were plugged just now are in it
-      if (guest.volumes.some(({ bootIndex }) => bootIndex !== undefined)) await qmp.execute('system_reset');
+      if (volumes.some(({ bootIndex }) => bootIndex !== undefined)) await qmp.execute('system_reset');
       await qmp.execute('cont');
     } catch (error) {
       await this.kill(guest.id, identity);
@@ -232,6 +234,10 @@ export class QemuHypervisor implements Hypervisor {
     }
     return this.version;
   }
+}
+
+function withoutBootIndex({ volumeId, connection }: VolumeDisk): VolumeDisk {
+  return { volumeId, connection };
 }
 
 /** Connects as soon as QEMU listens; gives up when it exits. */

@@ -18,7 +18,7 @@ interface RunFile extends ProcessIdentity {
 /**
  * Starts a QEMU that outlives us: a session and process group of its own, its output to a file, recorded in `run.json`.
  *
- * @throws Error with the end of what QEMU said, when it ends at once. `exited` tells of a later end.
+ * `exited` settles when it ends. What QEMU says goes to the guest's log.
  */
 export async function launch(
   program: string,
@@ -39,7 +39,10 @@ export async function launch(
     const startTicks = await startTicksOf(pid);
     if (startTicks === undefined) throw new Error('QEMU ended at once');
     const identity = { pid, startTicks };
-    await recordRun(paths, identity, uuid);
+    await recordRun(paths, identity, uuid).catch(async (error: unknown) => {
+      await signal(identity, 'SIGKILL'); // nobody would find it again
+      throw error;
+    });
     return { identity, exited };
   } finally {
     await log.close();
