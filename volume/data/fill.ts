@@ -56,12 +56,17 @@ async function writeZeros(file: BackingFile, from: number, to: number, signal: A
   }
 }
 
-/** The stream in blocks of one size, the last one shorter, in one recycled buffer. */
+/** The stream in blocks of one size, the last one shorter: each is valid until the next is asked for. */
 async function* inBlocks(data: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
   const block = Buffer.alloc(size);
   let filled = 0;
   for await (const chunk of data) {
     for (let at = 0; at < chunk.length; ) {
+      if (filled === 0 && chunk.length - at >= size) {
+        yield chunk.subarray(at, at + size);
+        at += size;
+        continue;
+      }
       const taken = Math.min(size - filled, chunk.length - at);
       block.set(chunk.subarray(at, at + taken), filled);
       filled += taken;

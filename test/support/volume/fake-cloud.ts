@@ -19,6 +19,8 @@ export class FakeTargets implements IscsiTargets {
   readonly events: string[] = [];
   /** Called while an export is being taken away, before it is gone. */
   duringUnexport: () => Promise<void> = async () => undefined;
+  /** Called while an export is being made, before it is there. */
+  duringExport: () => Promise<void> = async () => undefined;
   failNextExport = false;
 
   async export(target: TargetExport): Promise<void> {
@@ -26,6 +28,7 @@ export class FakeTargets implements IscsiTargets {
       this.failNextExport = false;
       throw new Error('no more targets');
     }
+    await this.duringExport();
     this.exports.set(target.iqn, target);
     this.events.push(`export ${target.iqn}`);
   }

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ADMIN, ANNA, BORIS, FakeCloud, SERVICE } from '../../support/volume/fake-cloud.ts';
 
@@ -252,9 +253,16 @@ describe('who may end an attachment (CVE-2023-2088)', () => {
     expect(await cloud.statusOf(volumeId)).toBe('available');
   });
 
-  it('a connect that races with the deletion leaves no export', async () => {
+  it('a deletion that comes while the export is being made leaves no export', async () => {
     const { id } = (await reserve()).body.attachment;
-    await Promise.all([connect(id), cloud.call('DELETE', `/attachments/${id}`, nova), connect(id)]);
+    let deletion: Promise<unknown> = Promise.resolve();
+    cloud.targets.duringExport = async () => {
+      deletion = cloud.call('DELETE', `/attachments/${id}`, nova);
+      // Time enough for a deletion that does not wait for the export; the right one cannot end before this does.
+      await Promise.race([deletion, setTimeout(200)]);
+    };
+    await connect(id);
+    await deletion;
     expect(cloud.targets.exports.size).toBe(0);
     expect(await cloud.statusOf(volumeId)).toBe('available');
   });

@@ -97,6 +97,16 @@ describe('creating', () => {
     expect((await cloud.call('GET', '/volumes')).body.volumes).toEqual([]);
   });
 
+  it.each([['{'], ['[]'], ['null'], ['"text"'], ['{"volume":{"size":1},"__proto__":{"a":1}}']])(
+    'the body %s is 400',
+    async (payload) => {
+      const headers = { 'x-auth-token': ANNA, 'content-type': 'application/json' };
+      const response = await cloud.service.app.inject({ method: 'POST', url: '/v3/volumes', headers, payload });
+      expect(response.statusCode).toBe(400);
+      expect(response.json().badRequest.code).toBe(400);
+    },
+  );
+
   it('of an unknown type is 404', async () => {
     const { status } = await cloud.call('POST', '/volumes', { body: { volume: { size: 1, volume_type: 'none' } } });
     expect(status).toBe(404);
@@ -282,6 +292,13 @@ describe('deleting', () => {
     await cloud.service.operationsEnded();
     expect((await cloud.call('GET', `/volumes/${id}`)).status).toBe(404);
     await expect(stat(join(cloud.folder, 'volumes', `volume-${id}`))).rejects.toThrow('ENOENT');
+  });
+
+  it('with a content type but without a body is a deletion all the same', async () => {
+    const id = await cloud.volume();
+    const headers = { 'x-auth-token': ANNA, 'content-type': 'application/json' };
+    const { statusCode } = await cloud.service.app.inject({ method: 'DELETE', url: `/v3/volumes/${id}`, headers });
+    expect(statusCode).toBe(202);
   });
 
   it('of a volume in error works, of a reserved one is 400 and names its status', async () => {
