@@ -14,6 +14,8 @@ export const MOST_RECORD_BYTES = 1 << 20;
 export const MOST_WAITING_OPERATIONS = 20_000;
 /** How long a look at a device's free space is believed. */
 export const SPACE_CACHE_MS = 1000;
+/** The same before an upload is refused. */
+export const SPACE_RECHECK_MS = 20;
 /** A reader that finds a version cleaned away looks again: the newer one is there. */
 export const MOST_LOOKUPS = 16;
 /** Folders whose entries are known to be durable, remembered per device. */

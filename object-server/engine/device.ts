@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { systemErrorCode } from '../../common/errors.ts';
 import { syncDirectory } from '../../common/files/durable-file.ts';
 import { deviceBusy, deviceUnavailable, insufficientStorage } from '../errors.ts';
-import { MOST_KNOWN_FOLDERS, MOST_WAITING_OPERATIONS, SPACE_CACHE_MS } from '../limits.ts';
+import { MOST_KNOWN_FOLDERS, MOST_WAITING_OPERATIONS, SPACE_CACHE_MS, SPACE_RECHECK_MS } from '../limits.ts';
 import { IoLimit } from './io-limit.ts';
 
 export interface DeviceOptions {
@@ -61,7 +61,9 @@ export class Device {
 
   /** @throws InsufficientStorage when `bytes` more would touch the reserve; DeviceUnavailable when the disk is gone. */
   async assertSpace(bytes: number): Promise<void> {
-    if ((await this.freeBytes()) < bytes) throw insufficientStorage(this.name);
+    if ((await this.freeBytes()) >= bytes) return;
+    // Before a refusal the disk is looked at again: what was counted may have been given up, or something deleted.
+    if ((await this.freeBytes(SPACE_RECHECK_MS)) < bytes) throw insufficientStorage(this.name);
   }
 
   /** The same just before `bytes` are written: counted until the next look at the disk. */
@@ -110,9 +112,9 @@ export class Device {
   }
 
   /** Above the reserve, less what this thread has written since the last look. */
-  private async freeBytes(): Promise<number> {
+  private async freeBytes(mostAgeMs = SPACE_CACHE_MS): Promise<number> {
     const nowMs = performance.now();
-    if (this.space === undefined || nowMs - this.space.atMs > SPACE_CACHE_MS)
+    if (this.space === undefined || nowMs - this.space.atMs > mostAgeMs)
       this.space = { atMs: nowMs, free: this.look(), written: 0 };
     const { free, written } = this.space;
     return (await free) - written;

@@ -87,7 +87,7 @@ export class ListingReporter {
 }
 
 export function isContainerGone(error: unknown): error is ApiError {
-  return error instanceof ApiError && (error.code === 'ContainerNotFound' || error.code === 'AccountNotFound');
+  return error instanceof ApiError && error.code === 'ContainerNotFound';
 }
 
 /** Forgetting twice, or coming back after a power cut, does no harm: updates are idempotent. */
