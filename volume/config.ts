@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 
 const quotaLimit = (description: string, value: number) => Type.Integer({ minimum: -1, default: value, description });
 
-export const backendConfig = Type.Object({
+const backendConfig = Type.Object({
   name: Type.String({
     pattern: '^[A-Za-z0-9_-]{1,32}$',
     description: 'Name of the backend; extra spec volume_backend_name of a type picks it.',

@@ -31,7 +31,7 @@ export function findAttachment(
   return { volume, attachment };
 }
 
-export function isVisible(caller: Caller, volume: VolumeRecord): boolean {
+function isVisible(caller: Caller, volume: VolumeRecord): boolean {
   return caller.isAdmin || caller.isService || volume.projectId === caller.projectId;
 }
 

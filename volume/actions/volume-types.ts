@@ -6,7 +6,7 @@ import type { VolumeTypeRecord } from '../store/records.ts';
 
 const MANAGE = 'volume_extension:type_manage';
 
-export function mayUseType(caller: Caller, type: VolumeTypeRecord): boolean {
+function mayUseType(caller: Caller, type: VolumeTypeRecord): boolean {
   return type.isPublic || caller.isAdmin || type.projectIds.includes(caller.projectId);
 }
 

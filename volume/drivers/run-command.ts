@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import { ApiError } from '../../common/errors.ts';
 import { MOST_COMMAND_OUTPUT_BYTES } from '../limits.ts';
 
-export interface CommandOptions {
+interface CommandOptions {
   /** Added to a nearly empty environment: `PATH` and `LC_ALL=C`. */
   environment?: Readonly<Record<string, string>>;
   timeoutMs: number;

@@ -25,7 +25,7 @@ export function choosePool(pools: readonly PoolState[], request: PoolRequest): P
 }
 
 /** More free room weighs more; of a thin pool what it may still promise. Spec: Cinder, "CapacityWeigher". */
-export function capacityWeight(pool: PoolState): number {
+function capacityWeight(pool: PoolState): number {
   if (!pool.thin) return pool.freeBytes;
   return pool.totalBytes * pool.maxOverSubscriptionRatio - pool.allocatedGib * 2 ** 30;
 }

@@ -40,4 +40,4 @@ export class QuotaStore {
 }
 
 /** Resources that exist once per volume type. */
-export const TYPE_RESOURCES = ['volumes', 'gigabytes', 'snapshots'] as const;
+const TYPE_RESOURCES = ['volumes', 'gigabytes', 'snapshots'] as const;

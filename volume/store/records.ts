@@ -58,7 +58,7 @@ export interface AttachmentRecord {
 }
 
 /** A long operation, with all that is needed to finish it or to take it back after a kill. */
-export type Operation =
+type Operation =
   | { kind: 'create'; source: VolumeSource }
   | { kind: 'delete' }
   | { kind: 'extend'; sizeGib: number }
@@ -90,7 +90,6 @@ export const QUOTA_RESOURCES = [
   'backup_gigabytes',
   'groups',
 ] as const;
-export type QuotaResource = (typeof QUOTA_RESOURCES)[number];
 
 /** Limits that differ from the configured ones; the id is the project's. Names of types (`volumes_<type>`) may be among them. */
 export interface QuotaRecord {

@@ -13,7 +13,7 @@ import { buildVolume, type VolumeService } from '../../../volume/service.ts';
 import type { ExportedTarget, IscsiTargets, TargetExport } from '../../../volume/targets/contract.ts';
 
 /** Targets that only remember: what is exported now, and all that happened in order. */
-export class FakeTargets implements IscsiTargets {
+class FakeTargets implements IscsiTargets {
   readonly portal = { address: '127.0.0.1', port: 3260 };
   readonly exports = new Map<string, TargetExport>();
   readonly events: string[] = [];
@@ -51,7 +51,7 @@ export class FakeTargets implements IscsiTargets {
 }
 
 /** Tokens `<user>@<project>:<role>,<role>`, such as `anna@red:member,reader`. */
-export const fakeVerifier: TokenVerifier = {
+const fakeVerifier: TokenVerifier = {
   async verify(token) {
     const match = /^(\w+)@(\w+):([\w,]+)$/.exec(token);
     if (!match) return undefined;
