@@ -50,6 +50,7 @@ export class Initiator {
 
   private constructor(socket: Socket) {
     this.socket = socket;
+    socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => {
       this.#decoder.push(chunk);
       for (let pdu = this.#decoder.next(); pdu !== undefined; pdu = this.#decoder.next()) {
