@@ -3,6 +3,7 @@ import { copyFile, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../common/log.ts';
@@ -10,14 +11,16 @@ import type { GuestSpec, VolumeDisk } from '../../compute/hypervisor/contract.ts
 import { QemuHypervisor } from '../../compute/hypervisor/qemu/driver.ts';
 import { IscsiServer } from '../../volume/iscsi/server.ts';
 import type { TargetExport } from '../../volume/targets/contract.ts';
+import { GUEST_ID, hypervisorContract } from '../contract/compute/hypervisor.ts';
 import { ensureGuest, reportsOf } from '../support/guest/guest.ts';
 
-const ID = '3f0c1c9e-52a5-4b0e-9d7f-0a4f6f1e2d3c';
+const ID = GUEST_ID;
 const VOLUME = '7a1d5b02-9c0e-4c5f-8d21-6b8e4f3a2c10';
 const SERIAL = VOLUME.slice(0, 20);
 const SECRET = 'sixteen-letters!';
 const MIB = 1 << 20;
 const BOOT_MS = 120_000;
+const OUTAGE_MS = 5_000;
 
 /** Machine code that writes a line to the first serial port and halts. */
 const BOOT_SECTOR = Buffer.concat([
@@ -36,8 +39,8 @@ let target: IscsiServer;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'martlet-qemu-'));
   ended = [];
-  hypervisor = await newHypervisor();
   target = await startTarget(0);
+  hypervisor = await newHypervisor();
 });
 
 afterEach(async () => {
@@ -83,18 +86,21 @@ describe('a guest on QEMU', () => {
     await hypervisor.detach(ID, VOLUME); // what is not there is no error
   });
 
-  it('sees a volume that was attached before it started, and keeps it through a restart of the target', async () => {
+  it('sees a volume that was attached before it started; a restart of the target costs it a pause and no error', async () => {
     const disk = await exportVolume();
     await hypervisor.boot({ ...(await specOf('martlet.tick=1')), volumes: [{ ...disk, bootIndex: 0 }] });
     await report(`MARTLET-WROTE ${SERIAL}`);
+    await report('MARTLET-TICK');
+    const ticks = async () => (await hypervisor.consoleOutput(ID)).split('MARTLET-TICK').length;
     const { port } = target.portal;
     await target.stop();
+    const before = await ticks();
+    await delay(OUTAGE_MS); // long enough that the guest, which writes each second, waits for its disk
+    expect(await ticks()).toBeLessThanOrEqual(before + 1);
     target = await startTarget(port);
     await exportVolume();
-    await expect.poll(sessions, { timeout: BOOT_MS, interval: 200 }).toBe(1);
-    const ticks = async () => (await hypervisor.consoleOutput(ID)).split('MARTLET-TICK').length;
-    const before = await ticks();
-    await expect.poll(ticks, { timeout: BOOT_MS, interval: 200 }).toBeGreaterThan(before);
+    await expect.poll(ticks, { timeout: BOOT_MS, interval: 200 }).toBeGreaterThan(before + 2);
+    expect(await sessions()).toBe(1);
     expect(await hypervisor.consoleOutput(ID)).not.toContain('MARTLET-FAILED');
     await hypervisor.detach(ID, VOLUME);
     await report('MARTLET-UNPLUGGED');
@@ -136,14 +142,6 @@ describe('a guest on QEMU', () => {
     expect(commandLine).not.toContain(SECRET);
   });
 
-  it('is reported when it ends by itself', async () => {
-    await hypervisor.boot(await specOf());
-    const { pid } = JSON.parse(await readFile(join(root, ID, 'run.json'), 'utf8')) as { pid: number };
-    process.kill(pid, 'SIGKILL');
-    await expect.poll(() => ended, { timeout: 20_000 }).toEqual([ID]);
-    expect(hypervisor.isRunning(ID)).toBe(false);
-  });
-
   for (const [network, word] of [
     ['open', 'answered'],
     ['restricted', 'silent'],
@@ -169,14 +167,37 @@ describe('a guest on QEMU', () => {
   }
 });
 
+hypervisorContract('qemu', async () => {
+  // the bed is made after the hooks above: what they made is replaced
+  await hypervisor.release();
+  return {
+    next: async () => {
+      hypervisor = makeHypervisor();
+      return hypervisor;
+    },
+    spec: () => specOf(),
+    volume: () => exportVolume(),
+    ready: async () => void (await report('MARTLET-READY')),
+    crash: async () => {
+      const { pid } = JSON.parse(await readFile(join(root, ID, 'run.json'), 'utf8')) as { pid: number };
+      process.kill(pid, 'SIGKILL');
+    },
+    remove: async () => undefined,
+  };
+});
+
 async function newHypervisor(network: Network = 'none'): Promise<QemuHypervisor> {
-  const made = new QemuHypervisor({
+  const made = makeHypervisor(network);
+  await made.adopt([ID], { guestEnded: (id) => ended.push(id) });
+  return made;
+}
+
+function makeHypervisor(network: Network = 'none'): QemuHypervisor {
+  return new QemuHypervisor({
     config: { qemu_path: 'qemu-system-x86_64', sandbox: true, network, initiator_prefix: 'iqn.2026-11.test.compute' },
     root,
     logger: createLogger('error'),
   });
-  await made.adopt([ID], { guestEnded: (id) => ended.push(id) });
-  return made;
 }
 
 async function specOf(extra = ''): Promise<GuestSpec> {

@@ -8,7 +8,7 @@
 #   MARTLET-FAILED <serial> <what>       reading or writing failed
 #   MARTLET-UNPLUGGED <dev>              a disk went away
 #   MARTLET-KNOCK answered|silent        whether port N of the host's loopback answers (kernel argument martlet.knock=N)
-#   MARTLET-TICK <n>                     every 5 s, with martlet.tick=1
+#   MARTLET-TICK <n>                     every second, with martlet.tick=1, after a synced write to each disk but the root disk
 /bin/busybox mkdir -p /proc /sys /dev /run
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t sysfs sysfs /sys
@@ -37,6 +37,7 @@ meet() {
   case "$first" in
     MARTLET-ROOT-DISK*) echo "MARTLET-ROOT $1"; return ;;
   esac
+  data="$data $1"
   echo "MARTLET-DISK $1 $serial $(($(cat "/sys/block/$1/size") * 512))"
   case "$first" in
     MARTLET-PATTERN*) echo "MARTLET-READ $serial $(mib "$device" | sha256sum | cut -d ' ' -f 1)" ;;
@@ -52,7 +53,17 @@ meet() {
   esac
 }
 
+# $1: number. Beyond the pattern, so that it stays as it is.
+tick() {
+  for name in $data; do
+    [ -b "/dev/$name" ] || continue
+    echo "tick $1" | dd of="/dev/$name" bs=512 seek=4096 conv=fsync 2>/dev/null || echo "MARTLET-FAILED $name tick"
+  done
+  echo "MARTLET-TICK $1"
+}
+
 known=''
+data=''
 ticks=0
 while :; do
   present=''
@@ -68,6 +79,6 @@ while :; do
   known=$present
   [ $ticks = 0 ] && echo MARTLET-READY
   ticks=$((ticks + 1))
-  [ "$(argument tick)" = 1 ] && [ $((ticks % 10)) = 0 ] && echo "MARTLET-TICK $ticks"
+  [ "$(argument tick)" = 1 ] && [ $((ticks % 2)) = 0 ] && tick $ticks
   sleep 0.5
 done
