@@ -40,7 +40,7 @@ const objectRow = Type.Union([
   }),
 ]);
 
-export interface OperationTarget {
+interface OperationTarget {
   device: string;
   partition: number;
   account: string;

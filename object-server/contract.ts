@@ -86,6 +86,11 @@ export interface ListingReport {
   port: number;
   device: string;
   partition: number;
+  /**
+   * The container's other replicas. Normally other object replicas report to them; what a crash or a silent container server left
+   * pending is told to all, for this may be the only object replica that the write has reached.
+   */
+  others?: readonly Omit<ListingReport, 'others'>[] | undefined;
 }
 
 export interface ObjectUpload {

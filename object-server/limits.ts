@@ -34,3 +34,6 @@ export const MOST_BACKOFF_MS = 60_000;
 export const UPLOAD_IDLE_MS = 120_000;
 /** A reading of another node that asks for nothing for this long is released. */
 export const READING_IDLE_MS = 300_000;
+
+/** Container replicas that one listing report may name beside the one it goes to. */
+export const MOST_OTHER_REPLICAS = 63;

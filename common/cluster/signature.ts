@@ -8,10 +8,10 @@ const SCHEME = 'Martlet-HMAC-SHA256';
 const FORM = /^Martlet-HMAC-SHA256 timestamp=(\d{10,16}), nonce=([0-9a-f]{32}), signature=([0-9a-f]{64})$/;
 
 /** How far the clocks of two nodes may differ, and how long a nonce must be remembered on either side. */
-export const MOST_SKEW_MS = 60_000;
+const MOST_SKEW_MS = 60_000;
 
 /** Header names in lower case, as Node gives them. */
-export type SignedHeaders = Readonly<Record<string, string | string[] | undefined>>;
+type SignedHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 export interface RequestToSign {
   method: string;

@@ -61,7 +61,7 @@ export function blockChecksum(block: Uint8Array, seed: bigint, blockNumber: numb
   return xxh64(block, (seed + BigInt(blockNumber)) & MASK);
 }
 
-export function blocksOf(bodyBytes: number): number {
+function blocksOf(bodyBytes: number): number {
   return Math.ceil(bodyBytes / BLOCK_BYTES);
 }
 

@@ -6,11 +6,18 @@ import { FRAME, type FrameDecoder } from '../../common/cluster/frames.ts';
 import { DIGEST_HEADER, parseSignedJson } from '../../common/cluster/signed-json.ts';
 import { ApiError } from '../../common/errors.ts';
 import type { ObjectTarget } from '../contract.ts';
+import { MOST_OTHER_REPLICAS } from '../limits.ts';
 
 const timestamp = Type.String({ pattern: '^\\d{10}\\.\\d{5}$' });
 const count = Type.Integer({ minimum: 0 });
 const metadata = Type.Record(Type.String(), Type.String());
-const listing = Type.Optional(Type.Object({ ip: Type.String(), port: count, device: Type.String(), partition: count }));
+const replica = { ip: Type.String(), port: count, device: Type.String(), partition: count };
+const listing = Type.Optional(
+  Type.Object({
+    ...replica,
+    others: Type.Optional(Type.Array(Type.Object(replica), { maxItems: MOST_OTHER_REPLICAS })),
+  }),
+);
 
 export const parseNewObject = parser(
   Type.Object({

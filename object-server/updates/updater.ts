@@ -32,6 +32,9 @@ interface PendingUpdate {
   row: ObjectRow;
 }
 
+/** What a container replica said to an update. */
+type Answer = 'listed' | 'no container' | 'none';
+
 /**
  * Sends the listing updates of one device that got no answer: what a crash left at once, those of this process when nobody can be
  * waiting for them any more. It tells what is true now, not what the update once said.
@@ -100,42 +103,56 @@ export class Updater {
     return undefined;
   }
 
+  /**
+   * An update goes when every replica of its container has answered. One that all of them know no container for is taken back; a
+   * single replica without the container was away when it was made, and will have both from its peers.
+   */
   private async sendAll(updates: readonly (PendingUpdate | undefined)[]): Promise<void> {
-    const groups = new Map<string, PendingUpdate[]>();
+    const groups = new Map<string, { listing: ListingReport; updates: PendingUpdate[] }>();
+    const answers = new Map<PendingUpdate, Answer[]>();
     for (const update of updates) {
       if (update === undefined) continue;
+      answers.set(update, []);
       const { target, listing } = update;
-      const id = [replicaOf(listing), listing.partition, target.account, target.container].join('\0');
-      const group = groups.get(id);
-      if (group) group.push(update);
-      else groups.set(id, [update]);
+      for (const each of [listing, ...(listing.others ?? [])]) {
+        const id = [replicaOf(each), each.partition, target.account, target.container].join('\0');
+        const group = groups.get(id);
+        if (group) group.updates.push(update);
+        else groups.set(id, { listing: each, updates: [update] });
+      }
     }
-    await Promise.all([...groups.values()].map((group) => this.send(group)));
+    const sending = [...groups.values()].map(async (group) => {
+      const answer = await this.send(group.listing, group.updates);
+      for (const update of group.updates) answers.get(update)?.push(answer);
+    });
+    await Promise.all(sending);
+    for (const [update, all] of answers) {
+      if (all.includes('none')) continue;
+      if (all.every((answer) => answer === 'no container')) await this.takeBackIfCurrent(update);
+      await forget(update.path);
+    }
   }
 
-  private async send(updates: readonly PendingUpdate[]): Promise<void> {
+  private async send(listing: ListingReport, updates: readonly PendingUpdate[]): Promise<Answer> {
     const [first] = updates;
-    if (first === undefined) return;
-    const { target, listing } = first;
+    if (first === undefined) return 'listed';
     const replica = replicaOf(listing);
     const pause = this.backoff.get(replica);
-    if (pause !== undefined && pause.untilMs > this.deps.clock.nowMs()) return;
-    const { account, container } = target;
+    if (pause !== undefined && pause.untilMs > this.deps.clock.nowMs()) return 'none';
+    const { account, container } = first.target;
     const { device, partition } = listing;
     const rows = updates.map(({ row }) => row);
     try {
       await this.deps.listingStoreAt(listing).applyObjectRows({ device, partition, account, container }, rows);
       this.backoff.delete(replica);
+      return 'listed';
     } catch (error) {
-      if (!isContainerGone(error)) {
-        const delayMs = Math.min((pause?.delayMs ?? FIRST_BACKOFF_MS / 2) * 2, MOST_BACKOFF_MS);
-        this.backoff.set(replica, { untilMs: this.deps.clock.nowMs() + delayMs, delayMs });
-        this.deps.logger.warn({ err: error, listing }, 'listing updates have to be sent again');
-        return;
-      }
-      for (const update of updates) await this.takeBackIfCurrent(update);
+      if (isContainerGone(error)) return 'no container';
+      const delayMs = Math.min((pause?.delayMs ?? FIRST_BACKOFF_MS / 2) * 2, MOST_BACKOFF_MS);
+      this.backoff.set(replica, { untilMs: this.deps.clock.nowMs() + delayMs, delayMs });
+      this.deps.logger.warn({ err: error, listing }, 'listing updates have to be sent again');
+      return 'none';
     }
-    for (const { path } of updates) await forget(path);
   }
 
   private async takeBackIfCurrent({ target, version }: PendingUpdate): Promise<void> {
