@@ -27,7 +27,7 @@ const storeConfigSchema = Type.Object(
       default: 200 << 20,
       minimum: 1,
       maximum: 5 * 2 ** 30,
-      description: 'swift: length of a segment, in bytes.',
+      description: 'swift: length of a segment, in bytes; an image has at most 6,000 of them.',
     }),
     endpoint: Type.Optional(Type.String({ pattern: '^https?://', description: 's3: base URL; Amazon unless given.' })),
     region: Type.String({

@@ -11,8 +11,8 @@ export const MOST_MEMBERS = 128;
 export const MOST_NAME_LENGTH = 255;
 /** Characters of one property's value. */
 export const MOST_VALUE_LENGTH = 65_535;
-/** All free properties of one image together, in characters: its record must fit a batch of the store. */
-export const MOST_PROPERTIES_LENGTH = 256 << 10;
+/** All free properties of one image together, as JSON, in bytes: with tags, members and segments they must fit a batch of the store. */
+export const MOST_PROPERTIES_BYTES = 128 << 10;
 /** Operations in one JSON patch. */
 export const MOST_PATCH_OPERATIONS = 512;
 
@@ -29,7 +29,8 @@ export const LEAST_S3_PART_BYTES = 5 << 20;
 export const S3_PARTS_PER_STEP = 1000;
 /** Digits of a segment's number in its object name. */
 export const SEGMENT_DIGITS = 5;
-export const MOST_SEGMENTS = 100_000;
+/** Segments of one image: its record lists them, and must fit a batch of the store. Enough for 1 TiB at 200 MiB each. */
+export const MOST_SEGMENTS = 6_000;
 
 /** Wait for the first byte of a store's answer, and between its bytes. */
 export const STORE_TIMEOUT_MS = 60_000;

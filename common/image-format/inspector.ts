@@ -28,7 +28,7 @@ export type Wanted =
   /** The last `tail` bytes of the stream, once it has ended; `yield` then answers with `totalBytes` set. */
   | { tail: number };
 
-export interface Seen {
+interface Seen {
   /** The wanted bytes; shorter if the stream ended before them. */
   bytes: Buffer;
   /** Length of the whole stream; undefined until its end is known. */

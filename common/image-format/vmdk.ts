@@ -54,7 +54,7 @@ function sameButGrainDirectory(header: Buffer, footer: Buffer): boolean {
 }
 
 /** Why a descriptor is refused, or undefined for one that describes exactly this file. */
-export function faultOfDescriptor(text: string): string | undefined {
+function faultOfDescriptor(text: string): string | undefined {
   const end = text.indexOf('\0');
   const lines = (end < 0 ? text : text.slice(0, end)).split(/\r?\n/).map((line) => line.trim());
   if (lines[0]?.toLowerCase() !== TEXT_DESCRIPTOR.toLowerCase()) return 'its descriptor is malformed';

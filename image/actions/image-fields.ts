@@ -2,7 +2,7 @@ import type { Identity } from '../../auth/guard/contract.ts';
 import type { ImageContext } from '../context.ts';
 import type { ContainerFormat, DiskFormat, ImageVisibility } from '../contract.ts';
 import { invalid, notAllowed, tooLarge } from '../errors.ts';
-import { MOST_NAME_LENGTH, MOST_PROPERTIES, MOST_PROPERTIES_LENGTH, MOST_TAGS } from '../limits.ts';
+import { MOST_NAME_LENGTH, MOST_PROPERTIES, MOST_PROPERTIES_BYTES, MOST_TAGS } from '../limits.ts';
 import type { ImageRecord } from '../records/image-record.ts';
 import { assertImageFields, BASE_FIELDS, restrictionOf } from '../schemas.ts';
 import { targetOf } from './access.ts';
@@ -83,8 +83,8 @@ export function assertQuotas({ properties, tags }: ImageRecord): void {
     );
   if (names.some((name) => name === '' || name.length > MOST_NAME_LENGTH))
     throw invalid(`The name of a property has 1 to ${MOST_NAME_LENGTH} characters.`);
-  const length = Object.entries(properties).reduce((sum, [name, value]) => sum + name.length + value.length, 0);
-  if (length > MOST_PROPERTIES_LENGTH) throw tooLarge('The properties of the image are too long altogether.');
+  if (Buffer.byteLength(JSON.stringify(properties)) > MOST_PROPERTIES_BYTES)
+    throw tooLarge('The properties of the image are too long altogether.');
 }
 
 /**

@@ -65,13 +65,14 @@ export class Recovery {
     let done = true;
     for (const image of await this.deps.images.listUnfinished()) {
       if (this.stopped || (image.transfer && this.deps.transfers.isRunning(image.transfer.id))) continue;
-      done = concerns(image) && (await this.trySettle(image)) && done;
+      done = (await this.trySettle(image, concerns)) && done;
     }
     return done;
   }
 
-  private async trySettle(image: ImageRecord): Promise<boolean> {
+  private async trySettle(image: ImageRecord, concerns: (image: ImageRecord) => boolean): Promise<boolean> {
     try {
+      if (!concerns(image)) return false;
       if (image.status === 'pending_delete') await this.finishDeletion(image);
       else await this.undoTransfer(image);
       return true;

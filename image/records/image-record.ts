@@ -43,7 +43,7 @@ export interface ImageData {
   copies: ImageCopy[];
 }
 
-export interface ImageCopy {
+interface ImageCopy {
   /** Id of the store in the configuration. */
   store: string;
   location: StoreLocation;

@@ -13,8 +13,8 @@ import { parseRange } from './parse-range.ts';
 /** `/v2/images/{id}/file`: the bytes of images. Spec: Image API v2, "Image data". */
 export function registerImageFile(app: FastifyInstance, context: ImageContext): void {
   app.put<{ Params: { id: string } }>('/v2/images/:id/file', async (request, reply) => {
-    if (typeOf(request) !== 'application/octet-stream') throw unsupportedType(request);
     try {
+      if (typeOf(request) !== 'application/octet-stream') throw unsupportedType(request);
       await uploadData(context, request.identity, {
         imageId: request.params.id,
         open: (signal) => openBody(request.raw, signal),

@@ -1,7 +1,7 @@
 /** Where a store keeps an image's bytes: enough to read and delete them, kept in the image's record. */
 export type StoreLocation = FileLocation | SwiftLocation | S3Location;
 
-export interface FileLocation {
+interface FileLocation {
   kind: 'file';
   sizeBytes: number;
   /** Name of the file in the store's folder. */

@@ -60,6 +60,7 @@ describe('image records', () => {
     [403, { locations: [] }],
     [403, { visibility: 'public' }],
     [403, { owner: 'p2' }],
+    [413, { a: 'x'.repeat(60_000), b: 'x'.repeat(60_000), c: 'x'.repeat(60_000) }],
     [413, { tags: Array.from({ length: 129 }, (_, index) => `t${index}`) }],
     [413, Object.fromEntries(Array.from({ length: 129 }, (_, index) => [`p${index}`, 'x']))],
   ])('POST is answered %i for %j', async (status, fields) => {
