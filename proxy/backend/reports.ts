@@ -13,7 +13,10 @@ export function listingReports(
 ): (replica: number) => ListingReport {
   const { container: ring } = cluster.rings;
   const addresses = addressesOf(ring.partitionOf(account, container), ring);
-  return (replica) => addresses[replica % addresses.length] as ListingReport;
+  return (replica) => {
+    const chosen = replica % addresses.length;
+    return { ...(addresses[chosen] as ReplicaAddress), others: addresses.filter((_, index) => index !== chosen) };
+  };
 }
 
 /** The account replicas that each container replica reports to: between them, every account replica is told. */

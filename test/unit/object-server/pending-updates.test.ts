@@ -74,6 +74,17 @@ describe('pending listing updates', () => {
     });
   });
 
+  it('are told to every replica of the container, for no other object server may know of the write', async () => {
+    const former = await node.open({ processToken: FORMER, housekeeping: false });
+    node.listings.mode = 'fails';
+    const others = ['d2', 'd3'].map((device) => ({ ...LISTING, device }));
+    await put(former, TARGET, 1, body, { listing: { ...LISTING, others } });
+    node.listings.mode = 'takes';
+    await node.open();
+    expect(await pending()).toEqual([]);
+    expect(node.listings.rows).toHaveLength(3);
+  });
+
   it('that fail at the start are kept and sent later', async () => {
     const former = await node.open({ processToken: FORMER, housekeeping: false });
     node.listings.mode = 'fails';
