@@ -48,3 +48,6 @@ export const MOST_FAILED_DELETES = 1_000;
 export const SUBREQUEST_CONCURRENCY = 4;
 /** A long bulk answer sends a blank this often, so that nobody takes the connection for dead. */
 export const HEARTBEAT_MS = 10_000;
+
+/** Body of a request to what is not the object API; none of it wants one. */
+export const MOST_PLAIN_BODY_BYTES = 64 << 10;

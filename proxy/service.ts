@@ -18,7 +18,7 @@ import { renderSwiftError } from './errors.ts';
 import { answerClientError } from './http/client-error.ts';
 import { createObjectApi, type ObjectApi } from './http/object-api.ts';
 import { newTransactionId, TRANSACTION_ID_HEADERS } from './http/transaction-id.ts';
-import { MOST_HEAD_BYTES } from './limits.ts';
+import { MOST_HEAD_BYTES, MOST_PLAIN_BODY_BYTES } from './limits.ts';
 import { createPipeline } from './pipeline.ts';
 import { type LegacyIdentity, legacyLogin } from './routes/auth-v1.ts';
 import { capabilities } from './routes/info.ts';
@@ -65,7 +65,7 @@ export function buildProxy(deps: ProxyDeps): Service {
     renderError: renderSwiftError,
     newRequestId: (request) => newTransactionId(clock, extraOf(request)),
     requestIdHeaders: TRANSACTION_ID_HEADERS,
-    mostBodyBytes: 1,
+    mostBodyBytes: MOST_PLAIN_BODY_BYTES,
     serverFactory: serverFactory(api, clock),
   });
   app.addHook('preClose', async () => {
