@@ -39,6 +39,8 @@ export const MOST_QMP_PENDING = 64;
 
 /** A guest that was asked to power off is stopped by force after this. */
 export const POWER_OFF_GRACE_MS = 10_000;
+/** How long a guest may take to exit after it has closed its connection. */
+export const EXIT_GRACE_MS = 3_000;
 export const KILL_TIMEOUT_MS = 10_000;
 
 /** The console file is cut down to its tail when it grows beyond this. */

@@ -1,7 +1,7 @@
 import { MOST_CONCURRENT_BUILDS } from './limits.ts';
 
 /** Ends an operation that somebody interrupted: it undoes nothing, because who interrupted it (or the next start) takes over. */
-export class InterruptedError extends Error {
+class InterruptedError extends Error {
   override readonly name = 'InterruptedError';
 }
 
@@ -36,7 +36,7 @@ export class ServerOperations {
 
   /** Aborts what runs and drops what waits for this server; what is asked for from now on runs after it has ended. */
   interrupt(serverId: string): void {
-    for (const abort of this.queues.get(serverId)?.aborts ?? []) abort.abort(new InterruptedError('superseded'));
+    for (const abort of this.queues.get(serverId)?.aborts ?? []) abort.abort(new InterruptedError('interrupted'));
   }
 
   isBusy(serverId: string): boolean {
@@ -56,16 +56,14 @@ export class ServerOperations {
     }
   }
 
-  /** Interrupts everything and waits until it has ended. Nothing runs any more. */
-  async stop(): Promise<void> {
+  /** Interrupts everything; nothing begins any more. */
+  interruptAll(): void {
     this.stopped = true;
-    const queues = [...this.queues.values()];
-    for (const { aborts } of queues) for (const abort of aborts) abort.abort(new InterruptedError('the service stops'));
-    await Promise.all(queues.map(({ tail }) => tail));
+    for (const serverId of this.queues.keys()) this.interrupt(serverId);
   }
 
-  /** Waits until no operation is under way: for tests. */
-  async idle(): Promise<void> {
-    while (this.queues.size > 0) await Promise.all([...this.queues.values()].map(({ tail }) => tail));
+  /** Waits until what runs has ended. */
+  async ended(): Promise<void> {
+    await Promise.all([...this.queues.values()].map(({ tail }) => tail));
   }
 }

@@ -103,8 +103,9 @@ export function buildCompute(deps: ComputeDeps): Service {
       await recover(context);
     },
     async stop() {
-      await context.operations.stop();
-      await context.hypervisor.release();
+      context.operations.interruptAll();
+      await context.hypervisor.release(); // ends what waits for a guest; the next start goes on with it
+      await context.operations.ended();
     },
   };
 }

@@ -60,8 +60,15 @@ export async function finishDetach(context: ComputeContext, deviceId: string, si
   } catch (error) {
     if (signal.aborted) return;
     context.logger.warn({ err: error, server: serverId, volume: volumeId }, 'a volume could not be detached');
-    if (error instanceof UnplugRefusedError) await keepVolume(context, device, signal);
+    // the guest still has it: so does the server. Else only the volume service is behind, and asking again goes on from there
+    if (error instanceof UnplugRefusedError || (await stillPlugged(context, device)))
+      await keepVolume(context, device, signal);
   }
+}
+
+async function stillPlugged({ hypervisor }: ComputeContext, { serverId, volumeId }: DeviceRecord): Promise<boolean> {
+  const plugged = await hypervisor.volumesOf(serverId).catch(() => new Set<string>());
+  return volumeId !== null && plugged.has(volumeId);
 }
 
 async function keepVolume(context: ComputeContext, device: DeviceRecord, signal: AbortSignal): Promise<void> {

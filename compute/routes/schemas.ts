@@ -22,7 +22,7 @@ const uuid = Type.String({ pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-f
 const tag = Type.String({ minLength: 1, maxLength: MOST_TAG_CHARACTERS, pattern: '^[^/,]*$' });
 const deviceName = Type.String({ pattern: DEVICE_NAME.source });
 
-export const metadata = Type.Record(
+const metadata = Type.Record(
   Type.String({ pattern: '^[a-zA-Z0-9-_:. ]{1,255}$' }),
   Type.String({ maxLength: MOST_METADATA_CHARACTERS }),
   { maxProperties: MOST_METADATA_ITEMS, additionalProperties: false },

@@ -74,7 +74,7 @@ export function serverRoutes(app: FastifyInstance, context: ComputeContext): voi
   });
 }
 
-export function viewOf({ config, policy }: ComputeContext, request: FastifyRequest): ServerView {
+function viewOf({ config, policy }: ComputeContext, request: FastifyRequest): ServerView {
   return {
     base: baseUrlOf(request),
     minor: request.computeMinor,

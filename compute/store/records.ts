@@ -72,7 +72,7 @@ export interface ServerRecord {
  * - `attached`: the volume is `in-use`. A server that is off connects it when it starts.
  * - `detaching`: being unplugged, or its attachment deleted.
  */
-export type DeviceState = 'reserving' | 'reserved' | 'attaching' | 'attached' | 'detaching';
+type DeviceState = 'reserving' | 'reserved' | 'attaching' | 'attached' | 'detaching';
 
 /** A volume of a server: Nova's block device mapping. */
 export interface DeviceRecord {
@@ -109,7 +109,7 @@ export interface KeypairRecord {
 
 /** Something that a person did to a server. */
 export interface ActionRecord {
-  /** `<server id>/<start time, 14 digits>-<request id>`: in order of time. */
+  /** `<server id>/<start time in µs, 17 digits>-<request id>`: in order of time. */
   id: string;
   serverId: string;
   action: string;

@@ -75,7 +75,7 @@ export async function recordAction(
   action: Omit<ActionRecord, 'id' | 'startMs'>,
 ): Promise<void> {
   const startMs = clock.nowMs();
-  const id = `${action.serverId}/${String(Math.floor(startMs)).padStart(14, '0')}-${action.requestId}`;
+  const id = `${action.serverId}/${String(Math.floor(startMs * 1000)).padStart(17, '0')}-${action.requestId}`;
   const changes = [tables.actions.insert({ ...action, id, startMs })];
   const earlier = [];
   for await (const each of tables.actions.scan(`${action.serverId}/`)) earlier.push(each);

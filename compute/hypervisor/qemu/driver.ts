@@ -7,13 +7,14 @@ import type { Logger } from '../../../common/log.ts';
 import type { ComputeConfig } from '../../config.ts';
 import { programMissing } from '../../errors.ts';
 import {
+  EXIT_GRACE_MS,
   HOUSEKEEPING_MS,
   KILL_TIMEOUT_MS,
   MOST_STDERR_CHARACTERS,
   POWER_OFF_GRACE_MS,
   QMP_CONNECT_TIMEOUT_MS,
 } from '../../limits.ts';
-import { QmpClient } from '../../qmp/client.ts';
+import { QmpClient, QmpConnectionError } from '../../qmp/client.ts';
 import type { GuestSpec, Hypervisor, HypervisorEvents, HypervisorFacts, VolumeDisk } from '../contract.ts';
 import { commandLineOf } from './command-line.ts';
 import { boundConsole, readConsole } from './console.ts';
@@ -110,10 +111,12 @@ export class QemuHypervisor implements Hypervisor {
 
   async detach(id: string, volumeId: string): Promise<void> {
     const guest = this.running.get(id);
+    if (!guest) return;
     try {
-      if (guest) await unplug(guest.qmp, volumeId);
+      await unplug(guest.qmp, volumeId);
     } catch (error) {
-      if (this.running.has(id)) throw error; // a guest that ended meanwhile has let go of everything
+      if (error instanceof QmpConnectionError && (await hasEnded(guest.process))) return; // it has let go of everything
+      throw error;
     }
   }
 
@@ -177,11 +180,10 @@ export class QemuHypervisor implements Hypervisor {
   /** QEMU closes its end when it exits; if it only dropped us, it is asked again. */
   private async connectionLost(id: string, guest: RunningGuest): Promise<void> {
     if (this.running.get(id) !== guest || this.ending.has(id)) return;
-    const deadline = Date.now() + KILL_TIMEOUT_MS;
-    while ((await isAlive(guest.process)) && Date.now() < deadline) await delay(50);
+    const gone = await hasEnded(guest.process);
     if (this.running.get(id) !== guest || this.ending.has(id)) return;
     this.running.delete(id);
-    if (await isAlive(guest.process)) await this.adoptOne(id);
+    if (!gone) await this.adoptOne(id);
     if (!this.running.has(id)) this.events?.guestEnded(id);
   }
 
@@ -234,6 +236,16 @@ export class QemuHypervisor implements Hypervisor {
     }
     return this.version;
   }
+}
+
+/** Whether a guest whose connection broke is exiting: it is given a moment. */
+async function hasEnded(identity: ProcessIdentity): Promise<boolean> {
+  const deadline = Date.now() + EXIT_GRACE_MS;
+  while (await isAlive(identity)) {
+    if (Date.now() > deadline) return false;
+    await delay(20);
+  }
+  return true;
 }
 
 function withoutBootIndex({ volumeId, connection }: VolumeDisk): VolumeDisk {

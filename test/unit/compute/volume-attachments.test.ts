@@ -159,6 +159,27 @@ describe('detaching a volume', () => {
     expect(world.volumes.statusOf(volume.id)).toBe('available');
   });
 
+  it('that stayed half done, because the volume service refused it, is finished by asking again', async () => {
+    const volume = world.volumes.add();
+    await attach(volume.id);
+    world.volumes.failures.set('deleteAttachment', refusal(409, 'not now'));
+    expect((await world.call('DELETE', path(volume.id))).status).toBe(202);
+    await expect.poll(async () => (await world.hypervisor.volumesOf(server)).size, { interval: 1 }).toBe(0);
+    await expect.poll(async () => (await world.call('DELETE', path(volume.id))).status, { interval: 1 }).toBe(202);
+    expect(await world.settled(server)).toBe('ACTIVE');
+    expect(world.volumes.statusOf(volume.id)).toBe('available');
+  });
+
+  it('that fails while the guest still has the disk is rolled back', async () => {
+    const volume = world.volumes.add();
+    await attach(volume.id);
+    world.hypervisor.detach = async () => {
+      throw new Error('QMP broke');
+    };
+    expect(await detach(volume.id)).toBe(202);
+    expect(world.volumes.statusOf(volume.id)).toBe('in-use');
+  });
+
   it('cannot exchange a volume for another', async () => {
     const [one, two] = [world.volumes.add(), world.volumes.add()];
     await attach(one.id);
