@@ -37,7 +37,7 @@ const STATUS_TEXTS: Readonly<Record<number, readonly [reason: string, explanatio
 };
 
 export const HTML = 'text/html; charset=UTF-8';
-export const PLAIN = 'text/plain';
+const PLAIN = 'text/plain';
 
 export function reasonOf(status: number): string {
   return STATUS_TEXTS[status]?.[0] ?? 'Unknown';

@@ -22,7 +22,7 @@ export interface ProxyRequest {
 }
 
 /** What all requests that one client request leads to share. */
-export interface RequestContext {
+interface RequestContext {
   readonly transactionId: string;
   /** Undefined: anonymous, or with a token that identity refuses. */
   readonly caller: Identity | undefined;

@@ -73,7 +73,7 @@ export function denial(request: ProxyRequest): Error {
   return refusal(401, { headers: { 'www-authenticate': `Swift realm="${encodeURIComponent(request.path.account)}"` } });
 }
 
-export function accountOf(caller: Identity): string | undefined {
+function accountOf(caller: Identity): string | undefined {
   return caller.scope.kind === 'project' ? ACCOUNT_PREFIX + caller.scope.project.id : undefined;
 }
 

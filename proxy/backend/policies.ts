@@ -1,7 +1,7 @@
 import { StartError } from '../../common/errors.ts';
 import type { ProxyConfig } from '../config.ts';
 
-export interface StoragePolicy {
+interface StoragePolicy {
   readonly index: number;
   readonly name: string;
 }

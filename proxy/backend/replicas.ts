@@ -14,7 +14,7 @@ export function* readOrder(cluster: Cluster, ring: Ring, partition: number, rota
 }
 
 /** As many handoffs as one request may ask, beside the primaries. */
-export function* handoffsOf(ring: Ring, partition: number): Generator<Device> {
+function* handoffsOf(ring: Ring, partition: number): Generator<Device> {
   let left = ring.primaries(partition).length * (REQUEST_NODES_PER_REPLICA - 1);
   if (left === 0) return;
   for (const device of ring.handoffs(partition)) {

@@ -4,7 +4,7 @@ import type { Handler, ResourcePath } from '../message.ts';
 import { getAccount, headAccount, postAccount } from './account.ts';
 import { deleteContainer, getContainer, headContainer, postContainer, putContainer } from './container.ts';
 import { deleteObject } from './object-delete.ts';
-import { getObject, headObject } from './object-get.ts';
+import { getObject } from './object-get.ts';
 import { postObject } from './object-post.ts';
 import { putObject } from './object-put.ts';
 import type { Route, Services } from './route.ts';
@@ -22,7 +22,7 @@ const CONTAINER_VERBS: Verbs = {
 };
 const OBJECT_VERBS: Verbs = {
   GET: getObject,
-  HEAD: headObject,
+  HEAD: getObject,
   PUT: putObject,
   POST: postObject,
   DELETE: deleteObject,
@@ -43,7 +43,7 @@ export function createDispatcher(services: Services): Handler {
 }
 
 /** Value of `Allow`. */
-export function allowedMethods(path: ResourcePath): string {
+function allowedMethods(path: ResourcePath): string {
   const methods = [...Object.keys(verbsOf(path)), 'OPTIONS'];
   if (path.object !== undefined) methods.push('COPY');
   return methods.join(', ');

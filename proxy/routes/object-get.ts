@@ -17,8 +17,6 @@ export const getObject: Route = {
   },
 };
 
-export const headObject: Route = getObject;
-
 function objectHeaders(state: ObjectState): Headers {
   return {
     ...state.fixedMetadata,
