@@ -40,7 +40,8 @@ export async function readPage(
       if (entries.length === 0) return rows;
       fetch = Math.min(fetch * 2, MOST_ENTRIES_PER_FETCH);
       for (const [key, stored] of entries) {
-        if (folded !== undefined && startsWith(key, folded)) continue;
+        // By path, the name that ends in the delimiter is an object, and no part of the fold.
+        if (folded !== undefined && startsWith(key, folded) && !(plan.byPath && key.equals(folded))) continue;
         folded = undefined;
         const end = plan.delimiter.length > 0 ? key.indexOf(plan.delimiter, plan.keyPrefix.length) : -1;
         const dirEnd = end + plan.delimiter.length;

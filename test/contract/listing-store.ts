@@ -216,6 +216,7 @@ export function describeListingStore(name: string, open: () => Promise<ListingSt
       expect(await list({ delimiter: '::', prefix: 'b' })).toEqual(['b', 'b:: (subdir)']);
       expect(await list({ delimiter: '/', prefix: 'a/' })).toEqual(['a/', 'a/b', 'a/b/ (subdir)', 'a/d']);
       expect(await list({ path: 'a' })).toEqual(['a/b', 'a/d']);
+      expect(await list({ path: '', reverse: true, marker: 'b' })).toEqual(['a/', 'a']);
       expect(await list({ path: '' })).toEqual(['a', 'a/', 'b', 'b::x', 'b::y', 'é', '\uffff', '\u{1f600}']);
       expect(await list({ marker: 'a/b', endMarker: 'b::x' })).toEqual(['a/b/c', 'a/d', 'b']);
       expect(await list({ marker: 'b', endMarker: 'a', reverse: true })).toEqual(['a/d', 'a/b/c', 'a/b', 'a/']);
