@@ -41,6 +41,8 @@ export const MOST_QMP_PENDING = 64;
 export const POWER_OFF_GRACE_MS = 10_000;
 /** How long a guest may take to exit after it has closed its connection. */
 export const EXIT_GRACE_MS = 3_000;
+/** How long the answer to a DELETE of a server waits for its end. */
+export const DELETE_WAIT_MS = 2_000;
 export const KILL_TIMEOUT_MS = 10_000;
 
 /** The console file is cut down to its tail when it grows beyond this. */

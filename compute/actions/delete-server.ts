@@ -1,16 +1,22 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Caller, ComputeContext } from '../context.ts';
 import { removeDisks } from '../disks/prepare.ts';
+import { DELETE_WAIT_MS } from '../limits.ts';
 import { asUser, ownToken } from '../services.ts';
 import { beginDelete } from '../state.ts';
 import type { DeviceRecord } from '../store/records.ts';
 import { devicesOf, removeServer, updateServer } from '../store/servers.ts';
 import { releaseVolume } from './release-volume.ts';
 
-/** Begins to delete a server, over whatever is under way; deleting one that is being deleted changes nothing. */
+/**
+ * Begins to delete a server, over whatever is under way; deleting one that is being deleted changes nothing. Returns when it is gone, or
+ * goes on without the caller after a moment: clients that wait take a server still seen in `ERROR` for one that cannot be deleted.
+ */
 export async function beginDeleteServer(context: ComputeContext, serverId: string, caller: Caller): Promise<void> {
   await updateServer(context, serverId, beginDelete);
   context.operations.interrupt(serverId);
-  void context.operations.run(serverId, (signal) => deleteServer(context, serverId, caller.token, signal));
+  const gone = context.operations.run(serverId, (signal) => deleteServer(context, serverId, caller.token, signal));
+  await Promise.race([gone, delay(DELETE_WAIT_MS, undefined, { ref: false })]);
 }
 
 /**
