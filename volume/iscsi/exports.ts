@@ -1,7 +1,7 @@
 import { ApiError, systemErrorCode } from '../../common/errors.ts';
 import type { BackingExtent, ExportedTarget, TargetExport } from '../targets/contract.ts';
 import { ExtentFile } from './backing/extent-file.ts';
-import type { HolePuncher } from './backing/punch-hole.ts';
+import { FallocatePuncher, type HolePuncher } from './backing/punch-hole.ts';
 import { BLOCK_BYTES } from './scsi/command.ts';
 import { LogicalUnit } from './scsi/logical-unit.ts';
 import { SENSE } from './scsi/sense.ts';
@@ -20,13 +20,14 @@ interface ExportedUnit extends Target {
 
 /** What is exported at the moment: targets by name, volumes opened once. */
 export class Exports implements TargetDirectory {
-  readonly #puncher: HolePuncher;
+  readonly #puncher: HolePuncher | undefined;
   readonly #targets = new Map<string, ExportedUnit>();
   readonly #units = new Map<string, SharedUnit>();
   /** Changes to one volume run one after the other. */
   readonly #queues = new Map<string, Promise<unknown>>();
 
-  constructor(puncher: HolePuncher) {
+  /** @param puncher of all volumes; by default each has one of its own. */
+  constructor(puncher?: HolePuncher) {
     this.#puncher = puncher;
   }
 
@@ -123,7 +124,7 @@ export class Exports implements TargetDirectory {
       existing.users += 1;
       return existing;
     }
-    const backing = await onBacking(() => ExtentFile.open(extents, this.#puncher));
+    const backing = await onBacking(() => ExtentFile.open(extents, this.#puncher ?? new FallocatePuncher()));
     const shared = { key, unit: new LogicalUnit(backing), users: 1 };
     this.#units.set(key, shared);
     return shared;

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { BackingExtent, ExportedTarget, IscsiTargets, TargetExport, TargetPortal } from '../targets/contract.ts';
-import { FallocatePuncher, type HolePuncher } from './backing/punch-hole.ts';
+import type { HolePuncher } from './backing/punch-hole.ts';
 import { Semaphore } from './backing/semaphore.ts';
 import { Exports } from './exports.ts';
 import { LOGIN_TIMEOUT_MS, MAX_CONNECTIONS, MAX_CONNECTIONS_IN_LOGIN, MAX_SOLICITED_BYTES, TICK_MS } from './limits.ts';
@@ -40,7 +40,7 @@ export class IscsiServer implements IscsiTargets {
   constructor(options: IscsiServerOptions) {
     this.#options = options;
     this.#portal = { address: options.address, port: options.port };
-    this.#exports = new Exports(options.puncher ?? new FallocatePuncher());
+    this.#exports = new Exports(options.puncher);
     this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
   }
 

@@ -34,7 +34,7 @@ export interface TargetExport {
 }
 
 /** One logged-in session, as operators see it. */
-export interface TargetSession {
+interface TargetSession {
   initiatorName: string;
   /** `address:port` of the initiator. */
   peer: string;

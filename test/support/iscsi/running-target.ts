@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { noPuncher } from '../../../volume/iscsi/backing/punch-hole.ts';
 import { IscsiServer } from '../../../volume/iscsi/server.ts';
 import type { TargetExport } from '../../../volume/targets/contract.ts';
 import { Initiator, type LoginOptions } from './initiator.ts';
+import { noPuncher } from './no-puncher.ts';
 
 export const SIZE_BYTES = 8 * 1024 * 1024;
 

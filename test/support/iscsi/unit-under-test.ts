@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DiskCalls, ExtentFile, systemDisk } from '../../../volume/iscsi/backing/extent-file.ts';
-import { noPuncher } from '../../../volume/iscsi/backing/punch-hole.ts';
 import { BLOCK_BYTES, type Lun } from '../../../volume/iscsi/scsi/command.ts';
 import { LogicalUnit } from '../../../volume/iscsi/scsi/logical-unit.ts';
 import { Nexus } from '../../../volume/iscsi/scsi/nexus.ts';
 import { runCommand } from '../../../volume/iscsi/scsi/run-command.ts';
 import { ScsiError, type Sense } from '../../../volume/iscsi/scsi/sense.ts';
+import { noPuncher } from './no-puncher.ts';
 
 export interface CommandOutcome {
   status: number;

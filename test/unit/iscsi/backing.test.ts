@@ -8,10 +8,11 @@ import {
   ExtentFile,
   systemDisk,
 } from '../../../volume/iscsi/backing/extent-file.ts';
-import { FallocatePuncher, type HolePuncher, noPuncher } from '../../../volume/iscsi/backing/punch-hole.ts';
+import { FallocatePuncher, type HolePuncher } from '../../../volume/iscsi/backing/punch-hole.ts';
 import { RangeLock } from '../../../volume/iscsi/backing/range-lock.ts';
 import { Semaphore } from '../../../volume/iscsi/backing/semaphore.ts';
 import { SENSE, STATUS } from '../../../volume/iscsi/scsi/sense.ts';
+import { noPuncher } from '../../support/iscsi/no-puncher.ts';
 import { rwCdb, UnitUnderTest } from '../../support/iscsi/unit-under-test.ts';
 
 let folder: string;

@@ -12,8 +12,8 @@ export interface HolePuncher {
 }
 
 /**
- * Punches with util-linux's `fallocate`: Node has no call for it. One program at a time; when it is missing, or the file
- * system cannot, `punch` says so and is not tried again for that path.
+ * Punches with util-linux's `fallocate`: Node has no call for it. One of these per volume: it runs one program at a time, and when the
+ * program is missing, or the file system cannot, `punch` says so and is not tried again.
  */
 export class FallocatePuncher implements HolePuncher {
   readonly #unable = new Set<string>();
@@ -34,12 +34,4 @@ export class FallocatePuncher implements HolePuncher {
     else this.#unable.add(path);
     return false;
   }
-
-  /** The file is closed: another one may come to live under its name. */
-  forget(path: string): void {
-    this.#unable.delete(path);
-  }
 }
-
-/** Never punches: ranges are overwritten with zeros. */
-export const noPuncher: HolePuncher = { punch: () => Promise.resolve(false) };

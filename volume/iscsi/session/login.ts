@@ -14,7 +14,7 @@ import { Negotiation, NegotiationError, type SessionParameters } from './negotia
 import { sameName, type Target, type TargetDirectory } from './target.ts';
 
 /** Class and detail of a refused login. Spec: RFC 7143, 11.13.5 */
-export const LOGIN_STATUS = {
+const LOGIN_STATUS = {
   success: 0x0000,
   initiatorError: 0x0200,
   authenticationFailure: 0x0201,

@@ -14,7 +14,7 @@ export interface SessionParameters {
 }
 
 /** Spec: RFC 7143, 13 (defaults) */
-export function defaultParameters(): SessionParameters {
+function defaultParameters(): SessionParameters {
   return {
     headerDigest: false,
     dataDigest: false,

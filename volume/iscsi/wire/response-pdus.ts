@@ -172,17 +172,6 @@ export function encodeLogoutResponse(taskTag: number, response: number, serials:
   return newPdu(bhs);
 }
 
-/** Asynchronous event: the target asks for a logout (1), or drops the session (3). Spec: RFC 7143, 11.9 */
-export function encodeAsyncMessage(event: number, logoutWithinSeconds: number, serials: Serials): Pdu {
-  const bhs = newBhs(RESPONSE.async);
-  bhs[1] = 0x80;
-  bhs.writeUInt32BE(NO_TAG, 16);
-  writeSerials(bhs, serials);
-  bhs[36] = event;
-  bhs.writeUInt16BE(logoutWithinSeconds, 42);
-  return newPdu(bhs);
-}
-
 /** Reasons for a reject. Spec: RFC 7143, 11.17.1 */
 export const REJECT = {
   dataDigest: 0x02,
