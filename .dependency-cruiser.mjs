@@ -42,7 +42,7 @@ export default {
       name: 'contract-has-no-io',
       severity: 'error',
       from: { path: '/contract\\.ts$' },
-      to: { dependencyTypes: ['core'], pathNot: ['^stream$', '^node:stream$'] },
+      to: { dependencyTypes: ['core'], dependencyTypesNot: ['type-only'] },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {

@@ -71,7 +71,6 @@ export function buildAuth(deps: AuthDeps): AuthService {
     requestIdHeaders: REQUEST_ID_HEADERS,
     mostBodyBytes: MOST_BODY_BYTES,
   });
-  tolerateEmptyJson(app);
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('vary', 'X-Auth-Token');
   });
@@ -148,14 +147,4 @@ function registerRoutes(app: FastifyInstance, context: AuthContext, wwwAuthentic
 function isPublic(path: string, method: string): boolean {
   if (/^(\/|\/v3\/?|\/healthcheck)$/.test(path)) return method === 'GET' || method === 'HEAD';
   return method === 'POST' && /^\/v3\/(auth\/tokens|users\/[^/]+\/password)\/?$/.test(path);
-}
-
-/** Clients send `Content-Type: application/json` with nothing behind it on PUT and DELETE: that is no malformed JSON. */
-function tolerateEmptyJson(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
-  app.removeContentTypeParser('application/json');
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else parse(request, body, done);
-  });
 }

@@ -5,8 +5,7 @@ import { InvariantError } from '../common/errors.ts';
 import { publishFile } from '../common/files/durable-file.ts';
 
 /** Users that services log in as, in project `service`. */
-export const SERVICE_USERS = ['swift', 'glance', 'cinder', 'nova'] as const;
-export type ServiceUser = (typeof SERVICE_USERS)[number];
+export type ServiceUser = 'swift' | 'glance' | 'cinder' | 'nova';
 
 /** What every node of a cluster shares and nobody else knows. Lies in `keys/cluster.json`, mode 0600. */
 export interface ClusterSecrets {

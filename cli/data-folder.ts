@@ -4,7 +4,7 @@ import { StartError, systemErrorCode } from '../common/errors.ts';
 import { publishFile } from '../common/files/durable-file.ts';
 
 /** Layout: docs/formats/data-folder.md. */
-export const DATA_FOLDER_VERSION = 1;
+const DATA_FOLDER_VERSION = 1;
 
 const VERSION_FILE = 'version.json';
 /** Present while a first start is under way: what lies beside it is half made and may be removed. */

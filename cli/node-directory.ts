@@ -6,7 +6,7 @@ import type { ObjectStore } from '../object-server/contract.ts';
 import type { NodeFile } from './node-file.ts';
 
 /** Where a node's API is, as rings and listing reports name it. */
-export interface NodeAddress {
+interface NodeAddress {
   ip: string;
   port: number;
 }

@@ -1,7 +1,7 @@
 import { StartError } from '../common/errors.ts';
 
 /** What `--only` may name: a service is a folder. In start order; stopping goes the other way. */
-export const SERVICES = ['auth', 'container-server', 'object-server', 'proxy', 'image', 'volume', 'compute'] as const;
+const SERVICES = ['auth', 'container-server', 'object-server', 'proxy', 'image', 'volume', 'compute'] as const;
 
 export type ServiceName = (typeof SERVICES)[number];
 

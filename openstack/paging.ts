@@ -1,8 +1,8 @@
 import { ApiError } from '../common/errors.ts';
 
-export type SortDirection = 'asc' | 'desc';
+type SortDirection = 'asc' | 'desc';
 
-export interface SortKey {
+interface SortKey {
   field: string;
   direction: SortDirection;
 }
@@ -44,7 +44,9 @@ function parseLimit(text: string | undefined, rules: PagingRules): number {
 
 function parseSort(query: Query, rules: PagingRules): readonly SortKey[] {
   const combined = first(query['sort']);
-  const keys = combined ? combined.split(',').map((part) => part.split(':') as [string, (string | undefined)?]) : legacySort(query);
+  const keys = combined
+    ? combined.split(',').map((part) => part.split(':') as [string, (string | undefined)?])
+    : legacySort(query);
   if (keys.length === 0) return rules.defaultSort;
   return keys.map(([field, direction = 'desc']) => {
     if (!rules.sortable.includes(field))

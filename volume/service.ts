@@ -108,7 +108,6 @@ function buildApp(deps: VolumeServiceDeps, parts: VolumeParts): FastifyInstance 
     isPublic: (path) => path === '/' || path === '/healthcheck',
     wwwAuthenticate: deps.wwwAuthenticate ?? 'Keystone',
   });
-  acceptEmptyJson(app);
   discoveryRoutes(app);
   for (const prefix of ['/v3', '/v3/:project_id']) {
     app.register(
@@ -121,15 +120,6 @@ function buildApp(deps: VolumeServiceDeps, parts: VolumeParts): FastifyInstance 
     );
   }
   return app;
-}
-
-/** Clients send `Content-Type: application/json` with requests that have no body, DELETE among them: that is no error. */
-function acceptEmptyJson(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else parse(request, String(body), done);
-  });
 }
 
 const RESOURCES: readonly ((app: FastifyInstance, parts: VolumeParts) => void)[] = [

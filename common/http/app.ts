@@ -66,8 +66,19 @@ export function createApp(options: AppOptions): FastifyInstance {
     const error = new ApiError({ status: 404, code: 'NotFound', message: 'The resource could not be found.' });
     return sendError(error, request, reply, options);
   });
+  acceptEmptyJson(app);
   app.get('/healthcheck', async (_request, reply) => reply.type('text/plain').send('OK'));
   return app;
+}
+
+/** OpenStack's clients send `Content-Type: application/json` with requests that have no body, DELETE among them. */
+function acceptEmptyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else parse(request, body, done);
+  });
 }
 
 function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply, options: AppOptions): FastifyReply {

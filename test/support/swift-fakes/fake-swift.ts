@@ -10,7 +10,7 @@ import { FakeListingStore } from './fake-listing-store.ts';
 import { FakeObjectStore } from './fake-object-store.ts';
 import { fakeRing } from './fake-ring.ts';
 
-export const NOW_MS = Date.parse('2026-11-21T00:00:00.250Z');
+const NOW_MS = Date.parse('2026-11-21T00:00:00.250Z');
 
 export interface FakeSwiftOptions {
   devices?: number;
