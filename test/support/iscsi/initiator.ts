@@ -24,6 +24,8 @@ export interface LoginOptions {
   isid?: string;
   algorithms?: string;
   operational?: TextPairs;
+  /** What happens between the proof and the last login request. */
+  beforeLast?: () => Promise<void>;
 }
 
 export interface CommandResult {
@@ -141,6 +143,7 @@ export class Initiator {
       ['CHAP_R', response],
     ]);
     if (proven.status !== 0) return proven.status;
+    await options.beforeLast?.();
     const last = await this.loginStep({ current: 1, next: 3 }, options.operational ?? []);
     this.#digests = {
       header: last.text.get('HeaderDigest') === 'CRC32C',

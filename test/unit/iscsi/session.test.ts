@@ -382,6 +382,12 @@ describe('exports', () => {
     expect(await target.server.list()).toEqual([]);
   });
 
+  test('a login that is nearly through when its target is unexported gets no session', async () => {
+    const beforeLast = () => target.server.unexport('iqn.2026-11.test:one');
+    await expect(target.session('one', { beforeLast })).rejects.toThrow('closed the connection');
+    expect(target.logged.filter((line) => line.startsWith('iSCSI session begun'))).toEqual([]);
+  });
+
   test('exporting again changes nothing, or the secret; over another volume it is a conflict', async () => {
     const initiator = await target.session('one');
     await target.server.export(target.definition('one'));
