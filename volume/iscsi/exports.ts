@@ -1,6 +1,6 @@
 import { ApiError, systemErrorCode } from '../../common/errors.ts';
 import type { BackingExtent, ExportedTarget, TargetExport } from '../targets/contract.ts';
-import { ExtentFile } from './backing/extent-file.ts';
+import { type DiskCalls, ExtentFile, systemDisk } from './backing/extent-file.ts';
 import { FallocatePuncher, type HolePuncher } from './backing/punch-hole.ts';
 import { BLOCK_BYTES } from './scsi/command.ts';
 import { LogicalUnit } from './scsi/logical-unit.ts';
@@ -21,14 +21,16 @@ interface ExportedUnit extends Target {
 /** What is exported at the moment: targets by name, volumes opened once. */
 export class Exports implements TargetDirectory {
   readonly #puncher: HolePuncher | undefined;
+  readonly #disk: DiskCalls;
   readonly #targets = new Map<string, ExportedUnit>();
   readonly #units = new Map<string, SharedUnit>();
   /** Changes to one volume run one after the other. */
   readonly #queues = new Map<string, Promise<unknown>>();
 
   /** @param puncher of all volumes; by default each has one of its own. */
-  constructor(puncher?: HolePuncher) {
+  constructor({ puncher, disk = systemDisk }: { puncher?: HolePuncher; disk?: DiskCalls }) {
     this.#puncher = puncher;
+    this.#disk = disk;
   }
 
   get names(): string[] {
@@ -124,7 +126,9 @@ export class Exports implements TargetDirectory {
       existing.users += 1;
       return existing;
     }
-    const backing = await onBacking(() => ExtentFile.open(extents, this.#puncher ?? new FallocatePuncher()));
+    const backing = await onBacking(() =>
+      ExtentFile.open(extents, this.#puncher ?? new FallocatePuncher(), this.#disk),
+    );
     const shared = { key, unit: new LogicalUnit(backing), users: 1 };
     this.#units.set(key, shared);
     return shared;

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { BackingExtent, ExportedTarget, IscsiTargets, TargetExport, TargetPortal } from '../targets/contract.ts';
+import type { DiskCalls } from './backing/extent-file.ts';
 import type { HolePuncher } from './backing/punch-hole.ts';
 import { Semaphore } from './backing/semaphore.ts';
 import { Exports } from './exports.ts';
@@ -18,6 +19,7 @@ export interface IscsiServerOptions {
   port: number;
   log: IscsiLogger;
   puncher?: HolePuncher;
+  disk?: DiskCalls;
   loginTimeoutMs?: number;
 }
 
@@ -40,7 +42,7 @@ export class IscsiServer implements IscsiTargets {
   constructor(options: IscsiServerOptions) {
     this.#options = options;
     this.#portal = { address: options.address, port: options.port };
-    this.#exports = new Exports(options.puncher);
+    this.#exports = new Exports(options);
     this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket));
   }
 

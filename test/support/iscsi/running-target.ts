@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DiskCalls } from '../../../volume/iscsi/backing/extent-file.ts';
 import { IscsiServer } from '../../../volume/iscsi/server.ts';
 import type { TargetExport } from '../../../volume/targets/contract.ts';
 import { Initiator, type LoginOptions } from './initiator.ts';
@@ -15,7 +16,7 @@ export class RunningTarget {
   readonly #folder = mkdtempSync(join(tmpdir(), 'martlet-iscsi-'));
   readonly #initiators: Initiator[] = [];
 
-  constructor(options: { loginTimeoutMs?: number } = {}) {
+  constructor(options: { loginTimeoutMs?: number; disk?: DiskCalls } = {}) {
     const note = (fields: object, message: string) => void this.logged.push(`${message} ${JSON.stringify(fields)}`);
     const log = { debug: note, info: note, warn: note, error: note };
     this.server = new IscsiServer({ address: '127.0.0.1', port: 0, log, puncher: noPuncher, ...options });

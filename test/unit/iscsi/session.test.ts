@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemDisk } from '../../../volume/iscsi/backing/extent-file.ts';
 import { newBhs, newPdu, opcodeOf, type Pdu, REQUEST, RESPONSE } from '../../../volume/iscsi/wire/pdu.ts';
 import type { Initiator } from '../../support/iscsi/initiator.ts';
 import { RunningTarget, SIZE_BYTES } from '../../support/iscsi/running-target.ts';
@@ -453,4 +454,72 @@ describe('exports', () => {
     await target.server.stop();
     await initiator.untilClosed();
   });
+});
+
+describe('commands on a slow medium', () => {
+  let slow: RunningTarget;
+  let initiator: Initiator;
+  let finish = () => {};
+  const events: string[] = [];
+
+  /** A write is on the medium, and stays there until `finish`. */
+  beforeEach(async () => {
+    events.length = 0;
+    let started = () => {};
+    const onMedium = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    const write = async (...args: Parameters<typeof systemDisk.write>) => {
+      started();
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      events.push('written');
+      return await systemDisk.write(...args);
+    };
+    slow = new RunningTarget({ disk: { ...systemDisk, write } });
+    await slow.server.start();
+    await slow.server.export(slow.definition('one'));
+    initiator = await slow.session('one');
+    initiator.send(
+      initiator.commandPdu(rwCdb(0x2a, 0, 1), { flags: 0x20, expected: 512, data: Buffer.alloc(512), taskTag: 9 }),
+    );
+    await onMedium;
+  });
+  afterEach(() => slow.stop());
+
+  /** Long enough for anything that does not wait to have happened. */
+  const settle = async () => {
+    for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  test('unexport, and a login that replaces the session, return only when the write has ended', async () => {
+    const replaced = slow.session('one').then(() => events.push('replaced'));
+    await settle();
+    const unexported = slow.server.unexport('iqn.2026-11.test:one').then(() => events.push('unexported'));
+    await settle();
+    expect(events).toEqual([]);
+    finish();
+    await unexported;
+    await replaced.catch(() => events.push('no session'));
+    expect(events[0]).toBe('written');
+    expect(events).toContain('unexported');
+  });
+
+  test.each([[1], [2], [4], [5]])(
+    'task management function %i answers only when the aborted write has ended',
+    async (operation) => {
+      const bhs = newBhs(REQUEST.taskManagement | 0x40);
+      bhs[1] = 0x80 | operation;
+      bhs[9] = 1;
+      bhs.writeUInt32BE(9, 20);
+      initiator.send(newPdu(bhs));
+      const answered = initiator.next().then((pdu) => events.push(`answer ${kind(pdu)}`));
+      await settle();
+      expect(events).toEqual([]);
+      finish();
+      await answered;
+      expect(events).toEqual(['written', `answer ${RESPONSE.taskManagement}`]);
+    },
+  );
 });
