@@ -1,4 +1,18 @@
+import { statfsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+
+const MEMORY_DISK = '/dev/shm';
+const LEAST_FREE_BYTES = 1 << 30;
+
+/** Fast tests flush as the product does: on a disk in memory, where there is one with room, a flush costs nothing. */
+function fastestFolder(): Record<string, string> {
+  try {
+    const { bavail, bsize } = statfsSync(MEMORY_DISK);
+    return bavail * bsize >= LEAST_FREE_BYTES ? { TMPDIR: MEMORY_DISK } : {};
+  } catch {
+    return {};
+  }
+}
 
 /** `fast` needs nothing but npm packages and stays under a minute; `system` starts real processes and Debian's programs. */
 export default defineConfig({
@@ -10,6 +24,8 @@ export default defineConfig({
           include: ['test/{unit,contract,property,golden}/**/*.test.ts'],
           testTimeout: 20_000,
           hookTimeout: 20_000,
+          env: fastestFolder(),
+          pool: 'threads',
         },
       },
       {

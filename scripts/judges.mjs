@@ -1,10 +1,11 @@
 // The outside judges: which test file, and how many minutes it may take. Together at most 75.
 export const JUDGES = [
   { name: 'ring', project: 'conformance', file: 'test/conformance/ring.test.ts', minutes: 6 },
-  { name: 'iscsi', project: 'conformance', file: 'test/conformance/iscsi', minutes: 6 },
+  { name: 'iscsi', project: 'conformance', file: 'test/conformance/iscsi.test.ts', minutes: 6 },
   { name: 'volume-lvm', project: 'conformance', file: 'test/conformance/volume-lvm.test.ts', minutes: 3 },
-  { name: 'image-s3', project: 'conformance', file: 'test/conformance/image-s3', minutes: 3 },
-  { name: 'compute', project: 'conformance', file: 'test/conformance/compute', minutes: 6 },
+  { name: 'identity', project: 'conformance', file: 'test/conformance/auth/', minutes: 5 },
+  { name: 'image-formats', project: 'conformance', file: 'test/conformance/image-formats.test.ts', minutes: 2 },
+  { name: 'compute', project: 'conformance', file: 'test/conformance/compute-qemu.test.ts', minutes: 6 },
   { name: 'start', project: 'conformance', file: 'test/conformance/start.test.ts', minutes: 4 },
   { name: 'openstack', project: 'conformance', file: 'test/conformance/openstack.test.ts', minutes: 8 },
   { name: 'swift-clients', project: 'conformance', file: 'test/conformance/swift-clients.test.ts', minutes: 10 },

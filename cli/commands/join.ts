@@ -32,7 +32,7 @@ export function registerJoinCommand(program: Command): void {
         devices: parseDevices(flags.devices),
       });
       process.stdout.write(
-        `joined; now add its devices to the rings, copy the .ring.gz files into ${resolve(flags.data)}/rings, and start it with --only\n`,
+        `joined; now add its devices to the rings of the nodes with a proxy, and start it with --only object-server,container-server\n`,
       );
     });
 }

@@ -2,18 +2,12 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildContainerServer } from '../../container-server/service.ts';
 import { type LocalListingStore, openListingStore } from '../../container-server/store.ts';
-import type { RingData } from '../../ring/contract.ts';
 import { createNodeDirectory } from '../node-directory.ts';
+import type { NodeRings } from '../node-rings.ts';
 import type { MainCalls } from '../workers/contract.ts';
 import { startWorkers, type WorkerPool } from '../workers/worker-pool.ts';
 import { listenTo } from './listen.ts';
 import type { Running, TrustingNode } from './node.ts';
-
-export interface NodeRings {
-  account: RingData;
-  container: RingData;
-  objects: readonly RingData[];
-}
 
 /** The listing thread's part: one writer for all listings of this node, on the main thread. */
 export async function openListings(node: TrustingNode): Promise<LocalListingStore> {
@@ -50,7 +44,7 @@ export async function serveListings(node: TrustingNode, listings: LocalListingSt
 /** Starts the data workers with this node's part of the object path. */
 export async function startDataPath(
   node: TrustingNode,
-  rings: NodeRings,
+  rings: NodeRings | undefined,
   listings: LocalListingStore,
   options: { serveObjects: boolean; onDeath: (error: Error) => void },
 ): Promise<Running> {

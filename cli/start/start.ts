@@ -11,6 +11,7 @@ import { type ClusterSecrets, loadClusterSecrets } from '../cluster-secrets.ts';
 import { configSchema, type MartletConfig } from '../config.ts';
 import { type DataFolder, takeDataFolder } from '../data-folder.ts';
 import { loadNodeFile, type NodeFile } from '../node-file.ts';
+import { holdOtherNodes, loadRings } from '../node-rings.ts';
 import { assertPortsFree, BASE_PORTS, type PortName } from '../ports.ts';
 import { parseOnly, type ServiceName } from '../services.ts';
 import { startCompute } from './compute.ts';
@@ -19,7 +20,6 @@ import { bootstrapIdentity, startIdentity } from './identity.ts';
 import { startImages } from './images.ts';
 import type { Node, Running, TrustingNode } from './node.ts';
 import { openListings, serveListings, startDataPath } from './objects.ts';
-import { holdOtherNodes, loadRings } from './rings.ts';
 import { startVolumes } from './volumes.ts';
 
 const EX_USAGE = 64;
@@ -100,12 +100,12 @@ async function startAll(plan: StartPlan): Promise<void> {
   if (isFirst) await bootstrapIdentity(node, accounts);
 
   const trusting = await startTrust(node, running);
-  const rings = await loadRings(dataPathRings(folder.path));
+  const rings = services.has('proxy') ? await loadRings(dataPathRings(folder.path)) : undefined;
   const storesObjects = services.has('object-server') || services.has('container-server') || services.has('proxy');
   if (storesObjects) {
     const listings = await openListings(trusting);
     running.push({ name: 'listings', stop: () => listings.stop() });
-    const servesNodes = options.only !== undefined || holdOtherNodes(rings, node.file);
+    const servesNodes = options.only !== undefined || (rings !== undefined && holdOtherNodes(rings, node.file));
     if (servesNodes && services.has('container-server')) running.push(...(await serveListings(trusting, listings)));
     if (services.has('proxy') || services.has('object-server')) {
       const serveObjects = servesNodes && services.has('object-server');

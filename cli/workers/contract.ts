@@ -4,9 +4,9 @@ import type { LogLevel } from '../../common/log.ts';
 import type { ListingStore } from '../../container-server/contract.ts';
 import type { ObjectServerConfig } from '../../object-server/config.ts';
 import type { ProxyConfig } from '../../proxy/config.ts';
-import type { RingData } from '../../ring/contract.ts';
 import type { ClusterSecrets } from '../cluster-secrets.ts';
 import type { NodeFile } from '../node-file.ts';
+import type { NodeRings } from '../node-rings.ts';
 
 /** What a data worker is told when it is made. Plain data, shared memory and ports: it crosses into another thread. */
 export interface DataWorkerSetup {
@@ -16,7 +16,8 @@ export interface DataWorkerSetup {
   logLevel: LogLevel;
   node: NodeFile;
   secrets: ClusterSecrets;
-  rings: { account: RingData; container: RingData; objects: readonly RingData[] };
+  /** Undefined on a node without a proxy: storage nodes are told by each request what goes where. */
+  rings: NodeRings | undefined;
   proxy: ProxyConfig;
   objectServer: ObjectServerConfig;
   /** Shared revocation count. */

@@ -10,8 +10,7 @@ import { createLogger } from '../../common/log.ts';
 import { rpcClient, serveRpc } from '../../common/rpc/port-rpc.ts';
 import { buildObjectServer } from '../../object-server/service.ts';
 import { openObjectStore } from '../../object-server/store.ts';
-import { buildProxy } from '../../proxy/service.ts';
-import type { Ring } from '../../ring/contract.ts';
+import { buildProxy, type ProxyDeps } from '../../proxy/service.ts';
 import { ringOf } from '../../ring/lookup.ts';
 import { createNodeDirectory } from '../node-directory.ts';
 import type { DataWorkerSetup, ListenPlan, MainCalls, SocketSpec, WorkerCalls } from './contract.ts';
@@ -39,19 +38,6 @@ const objects = await openObjectStore({
 });
 await objects.start();
 
-const hashPath = { prefix: setup.secrets.hashPathPrefix, suffix: setup.secrets.hashPathSuffix };
-const rings = {
-  account: ringOf(setup.rings.account, hashPath),
-  container: ringOf(setup.rings.container, hashPath),
-  objects: setup.rings.objects.map((data) => ringOf(data, hashPath)),
-};
-
-function objectRing(policyIndex: number): Ring {
-  const ring = rings.objects[policyIndex];
-  invariant(ring !== undefined, `no ring of policy ${policyIndex}`);
-  return ring;
-}
-
 const started: Service[] = [];
 
 const calls: WorkerCalls = {
@@ -74,18 +60,33 @@ function buildProxyService(): Service {
     config: setup.proxy,
     logger,
     clock: systemClock,
-    rings: { account: rings.account, container: rings.container, object: objectRing },
+    rings: openRings(),
     objectStoreAt: directory.objectStoreAt(objects),
     listingStoreAt: directory.listingStoreAt,
+    isLocal: directory.isLocalObjects,
     verifier: createCachingVerifier({
       verifier: { verify: (token) => main.verify(token) },
       epoch: createSharedEpoch(setup.epoch),
       clock: systemClock,
     }),
-    isLocal: directory.isLocalObjects,
     identity: { authUrl: setup.authUrl },
     storageUrl: () => setup.publicProxyUrl,
   });
+}
+
+function openRings(): ProxyDeps['rings'] {
+  invariant(setup.rings !== undefined, 'a proxy has rings');
+  const hashPath = { prefix: setup.secrets.hashPathPrefix, suffix: setup.secrets.hashPathSuffix };
+  const objectRings = setup.rings.objects.map((data) => ringOf(data, hashPath));
+  return {
+    account: ringOf(setup.rings.account, hashPath),
+    container: ringOf(setup.rings.container, hashPath),
+    object(policyIndex) {
+      const ring = objectRings[policyIndex];
+      invariant(ring !== undefined, `no ring of policy ${policyIndex}`);
+      return ring;
+    },
+  };
 }
 
 function buildObjectService(): Service {

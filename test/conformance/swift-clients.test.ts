@@ -69,19 +69,11 @@ describe('swift and rclone', () => {
     const large = join(folder, 'large.bin');
     await writeLarge(large);
     const expected = await md5Of(large);
-    await swift(['upload', 'large', 'large.bin', '--object-name', 'segmented', '-S', String(256 << 20)]);
-    await swift([
-      'upload',
-      'large',
-      'large.bin',
-      '--object-name',
-      'dynamic',
-      '-S',
-      String(256 << 20),
-      '--use-dlo',
-    ]).catch(async () => swift(['upload', 'large', 'large.bin', '--object-name', 'dynamic', '-S', String(256 << 20)]));
+    const inSegments = ['-S', String(256 << 20)];
+    await swift(['upload', 'large', 'large.bin', '--object-name', 'static', ...inSegments, '--use-slo']);
+    await swift(['upload', 'large', 'large.bin', '--object-name', 'dynamic', ...inSegments]);
     await swift(['upload', 'large', 'large.bin', '--object-name', 'whole']);
-    for (const name of ['segmented', 'dynamic', 'whole']) {
+    for (const name of ['static', 'dynamic', 'whole']) {
       const back = join(folder, `${name}.back`);
       await swift(['download', 'large', name, '-o', back]);
       expect((await stat(back)).size, name).toBe(LARGE_BYTES);

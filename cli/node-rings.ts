@@ -1,11 +1,17 @@
 import { join } from 'node:path';
-import { StartError, systemErrorCode } from '../../common/errors.ts';
-import type { RingData } from '../../ring/contract.ts';
-import { loadRing } from '../../ring/ring-file.ts';
-import type { NodeFile } from '../node-file.ts';
-import type { NodeRings } from './objects.ts';
+import { StartError, systemErrorCode } from '../common/errors.ts';
+import type { RingData } from '../ring/contract.ts';
+import { loadRing } from '../ring/ring-file.ts';
+import type { NodeFile } from './node-file.ts';
 
 const EX_CONFIG = 78;
+
+/** The rings of a cluster; of the object rings, one per storage policy. */
+export interface NodeRings {
+  account: RingData;
+  container: RingData;
+  objects: readonly RingData[];
+}
 
 /** @throws StartError naming the ring that is missing or damaged. */
 export async function loadRings(folder: string): Promise<NodeRings> {
