@@ -26,6 +26,7 @@ export default defineConfig({
           hookTimeout: 20_000,
           env: fastestFolder(),
           pool: 'threads',
+          isolate: false,
         },
       },
       {
