@@ -31,14 +31,25 @@ mib() { dd if="$1" bs=65536 count=16 2>/dev/null; }
 
 # $1: device name. Runs once for each disk that appears.
 meet() {
-  device=/dev/$1
-  serial=$(cat "/sys/block/$1/serial")
-  first=$(dd if="$device" bs=512 count=1 2>/dev/null | tr -d '\0' | head -n 1)
+  # a node of our own: in /dev, a write that comes after the unplug would make a plain file
+  number=$(cat "/sys/block/$1/dev" 2>/dev/null)
+  [ -n "$number" ] || return
+  device=/run/$1
+  rm -f "$device"
+  mknod "$device" b "${number%:*}" "${number#*:}"
+  # each of these is empty if the disk is taken away meanwhile: arithmetic on nothing would end the shell, and with it the guest
+  serial=$(cat "/sys/block/$1/serial" 2>/dev/null)
+  sectors=$(cat "/sys/block/$1/size" 2>/dev/null)
+  if ! dd if="$device" of=/run/first bs=512 count=1 2>/dev/null; then
+    echo "MARTLET-FAILED $serial read"
+    return
+  fi
+  first=$(tr -d '\0' </run/first | head -n 1)
   case "$first" in
     MARTLET-ROOT-DISK*) echo "MARTLET-ROOT $1"; return ;;
   esac
   data="$data $1"
-  echo "MARTLET-DISK $1 $serial $(($(cat "/sys/block/$1/size") * 512))"
+  echo "MARTLET-DISK $1 $serial $((${sectors:-0} * 512))"
   case "$first" in
     MARTLET-PATTERN*) echo "MARTLET-READ $serial $(mib "$device" | sha256sum | cut -d ' ' -f 1)" ;;
     '')
@@ -56,8 +67,8 @@ meet() {
 # $1: number. Beyond the pattern, so that it stays as it is.
 tick() {
   for name in $data; do
-    [ -b "/dev/$name" ] || continue
-    echo "tick $1" | dd of="/dev/$name" bs=512 seek=4096 conv=fsync 2>/dev/null || echo "MARTLET-FAILED $name tick"
+    [ -e "/sys/block/$name" ] || continue
+    echo "tick $1" | dd of="/run/$name" bs=512 seek=4096 conv=fsync 2>/dev/null || echo "MARTLET-FAILED $name tick"
   done
   echo "MARTLET-TICK $1"
 }
@@ -70,8 +81,11 @@ while :; do
   for path in /sys/block/vd?; do
     [ -e "$path" ] || continue
     name=${path##*/}
+    case " $known " in
+      *" $name "*) ;;
+      *) meet "$name" ;;
+    esac
     present="$present $name"
-    case " $known " in *" $name "*) ;; *) [ -b "/dev/$name" ] && meet "$name" ;; esac
   done
   for name in $known; do
     case " $present " in *" $name "*) ;; *) echo "MARTLET-UNPLUGGED $name" ;; esac
