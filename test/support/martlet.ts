@@ -1,11 +1,12 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { parse } from 'yaml';
 import { freePortOffset } from './free-ports.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../bin/martlet');
+const FOLDER_PREFIX = 'martlet-';
 const READY = /^martlet is ready/m;
 const START_MS = 60_000;
 const STOP_MS = 45_000;
@@ -40,7 +41,7 @@ export class Martlet {
   }
 
   static async start(options: MartletOptions = {}): Promise<Martlet> {
-    const data = options.data ?? join(await mkdtemp(join(tmpdir(), 'martlet-')), 'data');
+    const data = options.data ?? join(await mkdtemp(join(tmpdir(), FOLDER_PREFIX)), 'data');
     const martlet = new Martlet(data, options.portOffset ?? (await freePortOffset()), options);
     await martlet.up();
     return martlet;
@@ -94,7 +95,8 @@ export class Martlet {
   /** Ends it if it runs, and removes its data. */
   async remove(): Promise<void> {
     if (this.process) await this.down();
-    await rm(this.data, { recursive: true, force: true });
+    const made = this.options.data === undefined ? dirname(this.data) : this.data;
+    await rm(made, { recursive: true, force: true });
   }
 
   url(basePort: number, path = ''): string {
