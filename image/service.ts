@@ -21,6 +21,7 @@ import { registerImageActions } from './routes/image-actions.ts';
 import { registerImageFile } from './routes/image-file.ts';
 import { registerImageMembers } from './routes/image-members.ts';
 import { registerImages } from './routes/images.ts';
+import { registerNotBuilt } from './routes/not-built.ts';
 import { readBodies } from './routes/parse-body.ts';
 import { StoreSet } from './stores/store-set.ts';
 
@@ -68,6 +69,7 @@ export function buildImage(deps: ImageDeps): Service {
   registerImageFile(app, context);
   registerImageActions(app, context);
   registerImageMembers(app, context);
+  registerNotBuilt(app);
 
   return {
     app,

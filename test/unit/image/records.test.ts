@@ -167,4 +167,15 @@ describe('image records', () => {
       stores: [{ id: 'file', type: 'file', default: 'true' }],
     });
   });
+
+  it.each([
+    ['PUT', '/v2/images/ID/stage'],
+    ['POST', '/v2/images/ID/import'],
+    ['GET', '/v2/tasks'],
+    ['GET', '/v2/metadefs/namespaces'],
+    ['DELETE', '/v2/stores/file/ID'],
+  ])('%s %s, which is not built, is answered 501', async (method, path) => {
+    const id = await image.create({ name: 'x' });
+    expect((await image.request(method, path.replace('ID', id))).status).toBe(501);
+  });
 });
