@@ -4,7 +4,7 @@ import { ConflictError, commitChanges } from '../common/kv/table.ts';
 import { DEFAULT_DOMAIN_ID } from './actions/domains.ts';
 import { newId } from './actions/named.ts';
 import type { AuthConfig } from './config.ts';
-import { PasswordHasher } from './passwords/password-hasher.ts';
+import { hashPassword } from './passwords/scrypt.ts';
 import { assignmentOf } from './store/assignments.ts';
 import { SYSTEM_ID } from './store/records.ts';
 import { createTables, nameKey, type Tables } from './store/tables.ts';
@@ -64,26 +64,36 @@ export async function bootstrapCloud(deps: BootstrapDeps, spec: BootstrapSpec): 
   for (const [prior, implied] of IMPLIED) await cloud.implies(prior, implied);
   await cloud.region(deps.config.region);
 
-  await cloud.user('admin', spec.adminPassword, projectIds.admin, ['admin']);
-  await cloud.give('admin', 'admin', { kind: 'system', id: SYSTEM_ID });
-  await cloud.user('demo', spec.demoPassword, projectIds.demo, ['member']);
-  for (const [name, roles] of Object.entries(SERVICE_USERS)) {
+  const people: NewUser[] = [
+    { name: 'admin', password: spec.adminPassword, projectId: projectIds.admin, roles: ['admin'] },
+    { name: 'demo', password: spec.demoPassword, projectId: projectIds.demo, roles: ['member'] },
+  ];
+  const services = Object.entries(SERVICE_USERS).map(([name, roles]): NewUser => {
     const password = spec.servicePasswords[name as keyof typeof SERVICE_USERS];
-    await cloud.user(name, password, projectIds.service, roles);
-  }
+    return { name, password, projectId: projectIds.service, roles };
+  });
+  await cloud.users([...people, ...services]);
+  await cloud.give('admin', 'admin', { kind: 'system', id: SYSTEM_ID });
   return { projectIds };
+}
+
+interface NewUser {
+  name: string;
+  password: string;
+  projectId: string;
+  roles: readonly RoleName[];
 }
 
 /** Makes each thing unless it is there. */
 class CloudMaker {
   private readonly store: KeyValueStore;
   private readonly tables: Tables;
-  private readonly passwords: PasswordHasher;
+  private readonly passwordCost: number;
 
   constructor({ store, config }: BootstrapDeps) {
     this.store = store;
     this.tables = createTables(store);
-    this.passwords = new PasswordHasher(config.password_hash_cost);
+    this.passwordCost = config.password_hash_cost;
   }
 
   async domain(): Promise<void> {
@@ -144,9 +154,20 @@ class CloudMaker {
     await this.unlessThere(this.tables.regions.insert({ id, description: '', parentId: null, extra: {} }));
   }
 
-  async user(name: string, password: string, projectId: string, roles: readonly RoleName[]): Promise<void> {
-    if (!(await this.tables.users.findBy('name', nameKey(DEFAULT_DOMAIN_ID, name)))) {
-      const passwordHash = await this.passwords.hash(password);
+  /** Hashes side by side, for nobody else needs the threads yet; then writes one after the other. */
+  async users(users: readonly NewUser[]): Promise<void> {
+    const hashes = await Promise.all(users.map((user) => this.hashUnlessThere(user)));
+    for (const [index, user] of users.entries()) await this.user(user, hashes[index]);
+  }
+
+  private async hashUnlessThere({ name, password }: NewUser): Promise<string | undefined> {
+    if (await this.tables.users.findBy('name', nameKey(DEFAULT_DOMAIN_ID, name))) return undefined;
+    return hashPassword(password, this.passwordCost);
+  }
+
+  /** @param passwordHash undefined for a user who is there already. */
+  private async user({ name, projectId, roles }: NewUser, passwordHash: string | undefined): Promise<void> {
+    if (passwordHash !== undefined) {
       await commitChanges(
         this.store,
         this.tables.users.insert({
