@@ -1,6 +1,6 @@
 // npm test: everything, outside judges included. Ends with one line: N passed, N failed, N skipped.
 import { spawnSync } from 'node:child_process';
-import { JUDGES } from './judges.mjs';
+import { JUDGES, unjudgedFiles } from './judges.mjs';
 import { runVitest } from './run-vitest.mjs';
 import { ensureSystemPackages } from './system-packages.mjs';
 
@@ -22,6 +22,9 @@ function step(name, ok) {
 const script = (name) => spawnSync(process.execPath, [`scripts/${name}`], { stdio: 'inherit' }).status === 0;
 
 step('check', script('check.mjs'));
+const unjudged = unjudgedFiles();
+if (unjudged.length > 0) console.error(`no judge runs ${unjudged.join(', ')}`);
+step('every judge is run', unjudged.length === 0);
 const built = step('build', script('build.mjs'));
 add(await runVitest({ name: 'fast', project: 'fast', minutes: 4 }));
 const equipped = step('system packages', ensureSystemPackages());
