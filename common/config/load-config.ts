@@ -10,7 +10,7 @@ type Tree = Record<string, unknown>;
 export interface ConfigSources {
   /** Text of the YAML file, with its name for messages; undefined where none was given. */
   file?: { name: string; text: string } | undefined;
-  /** Environment: `MARTLET_VOLUME__QUOTA_GIGABYTES=5` sets `volume.quota_gigabytes`; values are read as YAML. */
+  /** Environment: `MARTLET_VOLUME__QUOTA__GIGABYTES=5` sets `volume.quota.gigabytes`; values are read as YAML. */
   environment: Readonly<Record<string, string | undefined>>;
   /** From the command line; strongest. */
   overrides: Tree;
