@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePortOffset } from '../support/free-ports.ts';
-import { ensureGuest } from '../support/guest/guest.ts';
+import { uploadGuest } from '../support/guest/upload-guest.ts';
 import { Martlet } from '../support/martlet.ts';
 import { client, openstack, openstackQuietly, openstackRefused, type Row } from '../support/openstack.ts';
 
@@ -222,28 +222,7 @@ describe('a guest with a network card', () => {
       const port = await door.open();
       const martlet = await Martlet.start({ environment: { MARTLET_COMPUTE__NETWORK: network } });
       try {
-        const { kernelPath, initrdPath, diskPath } = await ensureGuest();
-        const upload = async (name: string, format: string, path: string, ...more: string[]) => {
-          const container = format === 'raw' ? 'bare' : format;
-          const args = [
-            'image',
-            'create',
-            name,
-            '--disk-format',
-            format,
-            '--container-format',
-            container,
-            '--file',
-            path,
-            ...more,
-          ];
-          return String((await openstack<Row>(martlet, args))['id']);
-        };
-        const kernel = await upload('kernel', 'aki', kernelPath);
-        const initrd = await upload('initrd', 'ari', initrdPath);
-        const commandLine = `console=ttyS0 quiet panic=-1 martlet.knock=${port}`;
-        const properties = [`kernel_id=${kernel}`, `ramdisk_id=${initrd}`, `os_command_line=${commandLine}`];
-        const image = await upload('tiny', 'raw', diskPath, ...properties.flatMap((each) => ['--property', each]));
+        const image = await uploadGuest(martlet, `console=ttyS0 quiet panic=-1 martlet.knock=${port}`);
         await openstackQuietly(martlet, [
           'server',
           'create',

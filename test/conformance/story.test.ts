@@ -3,7 +3,7 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ensureGuest } from '../support/guest/guest.ts';
+import { uploadGuest } from '../support/guest/upload-guest.ts';
 import { Martlet } from '../support/martlet.ts';
 import { client, openstack, openstackQuietly, type Row } from '../support/openstack.ts';
 
@@ -38,34 +38,7 @@ describe('the story of a volume', () => {
   }
 
   it('uploads a kernel, an initramfs and a disk that names them', async () => {
-    const { kernelPath, initrdPath, diskPath } = await ensureGuest();
-    const upload = async (name: string, format: string, path: string, ...more: string[]) => {
-      const container = format === 'raw' ? 'bare' : format;
-      const args = [
-        'image',
-        'create',
-        name,
-        '--disk-format',
-        format,
-        '--container-format',
-        container,
-        '--file',
-        path,
-        ...more,
-      ];
-      return String((await openstack(martlet, args))['id']);
-    };
-    const kernel = await upload('kernel', 'aki', kernelPath);
-    const initrd = await upload('initrd', 'ari', initrdPath);
-    imageId = await upload(
-      'tiny',
-      'raw',
-      diskPath,
-      '--property',
-      `kernel_id=${kernel}`,
-      '--property',
-      `ramdisk_id=${initrd}`,
-    );
+    imageId = await uploadGuest(martlet);
     expect(await openstack(martlet, ['image', 'show', imageId])).toMatchObject({ status: 'active' });
   });
 
