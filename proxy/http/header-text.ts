@@ -1,14 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Headers } from '../message.ts';
 
-/** Node reads header values as latin1; Swift's are UTF-8. */
+/** Names of user metadata in which clients write underscores for dashes. */
+const UNDERSCORED = /^x-(remove-)?(account|container|object)-meta-.*_/;
+
+/**
+ * Node reads header values as latin1; Swift's are UTF-8. Swift sits behind WSGI, which knows no difference between an underscore and
+ * a dash in a name: metadata set with the one is found under the other.
+ */
 export function decodeHeaders(incoming: IncomingHttpHeaders): Headers {
   const headers: Record<string, string> = {};
   for (const name in incoming) {
     const value = incoming[name];
     if (value === undefined) continue;
     const text = typeof value === 'string' ? value : value.join(', ');
-    headers[name] = isAscii(text) ? text : Buffer.from(text, 'latin1').toString('utf8');
+    const known = UNDERSCORED.test(name) ? name.replaceAll('_', '-') : name;
+    headers[known] = isAscii(text) ? text : Buffer.from(text, 'latin1').toString('utf8');
   }
   return headers;
 }

@@ -28,6 +28,26 @@ describe('the edge of the object API', () => {
     await raw.until(/HTTP\/1\.1 201 Created/);
   });
 
+  it('finds metadata under a dash that was set with an underscore', async () => {
+    raw.send(head('POST', '/v1/AUTH_p1/c', ['X-Container-Meta-Two_Words: yes', 'Content-Length: 0']));
+    await raw.until(/HTTP\/1\.1 204/);
+    raw.send(head('HEAD', '/v1/AUTH_p1/c'));
+    await raw.until(/X-Container-Meta-Two-Words: yes\r\n/);
+  });
+
+  it('gives UTF-8 metadata back byte for byte, with and without a body', async () => {
+    await swift.put('/c/o', 'x');
+    const value = Buffer.from('Vögel \u{1f426}').toString('latin1');
+    for (const method of ['GET', 'HEAD']) {
+      const other = new RawHttp(swift.port);
+      other.send(head('POST', '/v1/AUTH_p1/c/o', [`X-Object-Meta-A: ${value}`, 'Content-Length: 0']));
+      await other.until(/HTTP\/1\.1 202/);
+      other.send(head(method, '/v1/AUTH_p1/c/o'));
+      expect(await other.until(/X-Object-Meta-A: .*\r\n/)).toContain(`X-Object-Meta-A: ${value}\r\n`);
+      other.destroy();
+    }
+  });
+
   it('refuses what cannot be stored without asking for the body', async () => {
     raw.send(head('PUT', '/v1/AUTH_p1/nowhere/o', ['Content-Length: 5', 'Expect: 100-continue']));
     const answer = await raw.untilClosed();
