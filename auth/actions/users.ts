@@ -1,5 +1,5 @@
 import { type AuthContext, withRetries } from '../context.ts';
-import { badRequest, refused } from '../errors.ts';
+import { badRequest, notFound, refused } from '../errors.ts';
 import type { Identity } from '../guard/contract.ts';
 import { extraOf, mergedExtra } from '../parse.ts';
 import { type UserBody, user as userSchema } from '../schemas.ts';
@@ -16,7 +16,7 @@ export async function getUser(context: AuthContext, identity: Identity, id: stri
   return authorizedRecord(context, identity, found, { kind: 'user', id, action, targetOf: userTarget });
 }
 
-/** @throws ApiError 400 for a domain that does not exist, 403, 409 for a name that is taken. */
+/** @throws ApiError 404 for a domain that does not exist, 403, 409 for a name that is taken. */
 export function createUser(context: AuthContext, identity: Identity, body: UserBody): Promise<UserRecord> {
   return withRetries(async () => {
     const { tables, policy } = context;
@@ -24,7 +24,7 @@ export function createUser(context: AuthContext, identity: Identity, body: UserB
     const domain = await tables.projects.get(domainId);
     const isDomain = domain?.record.isDomain;
     policy.authorize('identity:create_user', identity, isDomain ? { 'user.domain_id': domainId } : {});
-    if (!domain || !isDomain) throw badRequest(`Could not find domain: ${domainId}.`);
+    if (!domain || !isDomain) throw notFound('domain', domainId);
     await assertUsableDefault(context, body.default_project_id);
     const hasPassword = typeof body.password === 'string';
     const record: UserRecord = {

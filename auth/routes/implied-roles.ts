@@ -37,6 +37,12 @@ export function registerImpliedRoleRoutes(app: FastifyInstance, context: AuthCon
     return { role_inference: await impliedBy(record), ...selfOf(url) };
   });
 
+  app.head<OfPair>('/v3/roles/:prior/implies/:implied', async ({ identity, params, url }, reply) => {
+    await rolePair(context, identity, 'identity:get_implied_role', params);
+    await inference(params, url);
+    return reply.status(204).send();
+  });
+
   app.get<OfPair>('/v3/roles/:prior/implies/:implied', async ({ identity, params, url }) => {
     await rolePair(context, identity, 'identity:get_implied_role', params);
     return inference(params, url);

@@ -33,16 +33,16 @@ export function registerTokenRoutes(app: FastifyInstance, context: AuthContext, 
     const allowExpired = flagOf(request, 'allow_expired');
     if (allowExpired) context.policy.authorize('identity:validate_expired_token', request.identity);
     const state = await resolveToken(context, token, { allowExpired });
-    context.policy.authorize('identity:validate_token', request.identity, state ? userTarget(state.user) : {});
     if (!state) throw tokenNotFound();
+    context.policy.authorize('identity:validate_token', request.identity, userTarget(state.user));
     reply.header('x-subject-token', token);
     return { token: await withCatalog(context, request, state) };
   });
 
   app.delete('/v3/auth/tokens', async (request, reply) => {
     const state = await resolveToken(context, subjectTokenOf(request));
-    context.policy.authorize('identity:revoke_token', request.identity, state ? userTarget(state.user) : {});
     if (!state) throw tokenNotFound();
+    context.policy.authorize('identity:revoke_token', request.identity, userTarget(state.user));
     await revokeToken(context, state.payload);
     return reply.status(204).send();
   });

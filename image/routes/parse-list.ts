@@ -73,6 +73,10 @@ function parseFilter(name: string, value: string): Predicate {
       const wanted = parseBoolean(name, value);
       return (image) => image.protected === wanted;
     }
+    case 'size': {
+      const wanted = parseCount(name, value);
+      return ({ data }) => data?.sizeBytes === wanted;
+    }
     case 'size_min': {
       const least = parseCount(name, value);
       return ({ data }) => data !== null && data.sizeBytes >= least;

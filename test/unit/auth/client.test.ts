@@ -90,7 +90,8 @@ describe('the remote verifier', () => {
     ).rejects.toThrow();
     await expect(createRemoteVerifier({ authUrl, session: unreachable }).verify('t')).rejects.toThrow('status 401');
     const session = createServiceSession(loginOf('demo', PASSWORDS.demo, 'demo'));
-    await expect(createRemoteVerifier({ authUrl, session }).verify('t')).rejects.toThrow('status 403');
+    const another = await createServiceSession(glance()).token();
+    await expect(createRemoteVerifier({ authUrl, session }).verify(another)).rejects.toThrow('status 403');
   });
 });
 

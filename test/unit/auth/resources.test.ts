@@ -238,7 +238,7 @@ describe('users', () => {
       (await patch(`/v3/users/${user.id}`, { user: { domain_id: 'default', description: 'x' } })).body.user.description,
     ).toBe('x');
     expect((await patch(`/v3/users/${user.id}`, { user: { default_project_id: 'default' } })).status).toBe(400);
-    expect((await post('/v3/users', { user: { name: 'x', domain_id: 'nowhere' } })).status).toBe(400);
+    expect((await post('/v3/users', { user: { name: 'x', domain_id: 'nowhere' } })).status).toBe(404);
     expect((await post('/v3/users', { user: { name: user.name } })).status).toBe(409);
   });
 

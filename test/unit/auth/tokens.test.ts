@@ -195,9 +195,11 @@ describe('GET and HEAD /v3/auth/tokens', () => {
     expect((await cloud.ask('GET', token, token)).body).toEqual(issued.body);
   });
 
-  it('refuses others with 403, and 404 to a service for what is no token', async () => {
+  it('refuses others with 403, and answers 404 for what is no token, or one no more', async () => {
     expect((await cloud.ask('GET', demo, admin)).status).toBe(403);
-    expect((await cloud.ask('GET', demo, 'rubbish')).status).toBe(403);
+    const ended = await cloud.token('demo', PASSWORDS.demo, projectScope('demo'));
+    expect((await cloud.ask('DELETE', demo, ended)).status).toBe(204);
+    expect((await cloud.ask('GET', demo, ended)).status).toBe(404);
     const service = await cloud.token('glance', PASSWORDS.service, projectScope('service'));
     const missing = await cloud.ask('GET', service, 'rubbish');
     expect(missing.status).toBe(404);

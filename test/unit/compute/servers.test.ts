@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../common/log.ts';
 import { QemuHypervisor } from '../../../compute/hypervisor/qemu/driver.ts';
@@ -147,7 +150,7 @@ describe('a new server', () => {
       network: 'none',
       initiator_prefix: 'iqn.test',
     } as const;
-    const root = '/tmp/martlet-no-qemu';
+    const root = await mkdtemp(join(tmpdir(), 'martlet-no-qemu-'));
     const hypervisor = new QemuHypervisor({ config, root, logger: createLogger('silent') });
     world = await ComputeWorld.start({}, { hypervisor });
     const image = world.addImage();
@@ -158,6 +161,7 @@ describe('a new server', () => {
     expect(answer.body.serviceUnavailable.message).toBe(
       '/nonexistent/qemu-system-x86_64 is not installed: apt install qemu-system-x86 qemu-block-extra qemu-utils',
     );
+    await rm(root, { recursive: true });
   });
 });
 
