@@ -13,12 +13,11 @@ const KEPT_HEADERS = [
   'x-object-manifest',
 ] as const;
 
-/** User metadata and the like: what a POST replaces as a whole. An empty value is none. */
+/** User metadata and the like: what a POST replaces as a whole. A name without a value is kept, as in Swift. */
 export function changeableMetadata(headers: Headers, deleteAt: string | undefined): Record<string, string> {
   const metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers))
-    if ((name.startsWith('x-object-meta-') || name.startsWith('x-object-transient-sysmeta-')) && value !== '')
-      metadata[name] = value;
+    if (name.startsWith('x-object-meta-') || name.startsWith('x-object-transient-sysmeta-')) metadata[name] = value;
   for (const name of KEPT_HEADERS) {
     const value = headers[name];
     if (value) metadata[name] = value;

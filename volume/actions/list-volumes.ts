@@ -28,7 +28,6 @@ export interface TimeCondition {
 
 export interface VolumePage {
   page: VolumeRecord[];
-  more: boolean;
   /** Volumes that match, on all pages. */
   total: number;
 }
@@ -40,7 +39,7 @@ export function listVolumes(parts: VolumeParts, caller: Caller, filter: VolumeFi
   const matching = all.filter((volume) => matches(volume, filter));
   const cut = cutPage(matching, query, sortField);
   if (!cut) throw invalidInput(`marker [${query.marker?.slice(0, 64)}] not found`);
-  return { ...cut, total: matching.length };
+  return { page: cut.page, total: matching.length };
 }
 
 export const SORT_FIELDS = [

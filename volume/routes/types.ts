@@ -59,14 +59,14 @@ export function typeRoutes(app: FastifyInstance, parts: VolumeParts): void {
       field === 'name' ? type.name : field === 'created_at' ? type.createdAtMs : type.id,
     );
     if (!cut) throw invalidInput('marker not found');
-    return { volume_types: cut.page.map((type) => renderType(type, caller)) };
+    return { volume_types: cut.page.map((type) => renderShownType(type, caller)) };
   });
 
   app.get('/types/:type_id', async (request) => {
     const caller = callerOf(request, parts);
     const id = param(request, 'type_id');
     const type = id === 'default' ? await parts.types.default() : await findType(parts, caller, id);
-    return { volume_type: renderType(type, caller) };
+    return { volume_type: renderShownType(type, caller) };
   });
 
   app.post('/types', async (request) => {
@@ -78,7 +78,7 @@ export function typeRoutes(app: FastifyInstance, parts: VolumeParts): void {
       extraSpecs: body.extra_specs ?? {},
       isPublic: toBoolean(body['os-volume-type-access:is_public'] ?? true),
     });
-    return { volume_type: renderType(type, caller) };
+    return { volume_type: renderCreatedType(type, caller) };
   });
 
   app.put('/types/:type_id', async (request) => {
@@ -173,14 +173,21 @@ function visibleSpecs(type: VolumeTypeRecord, caller: Caller): Record<string, st
   return Object.fromEntries(Object.entries(type.extraSpecs).filter(([key]) => USER_VISIBLE.has(key)));
 }
 
+/** The body of every answer about a type. Creating and updating show less than reading does. */
 function renderType(type: VolumeTypeRecord, caller: Caller): Record<string, unknown> {
   return {
     id: type.id,
     name: type.name,
     description: type.description,
     is_public: type.isPublic,
-    'os-volume-type-access:is_public': type.isPublic,
     extra_specs: visibleSpecs(type, caller),
-    ...(caller.isAdmin && { qos_specs_id: null }),
   };
+}
+
+function renderCreatedType(type: VolumeTypeRecord, caller: Caller): Record<string, unknown> {
+  return { ...renderType(type, caller), 'os-volume-type-access:is_public': type.isPublic };
+}
+
+function renderShownType(type: VolumeTypeRecord, caller: Caller): Record<string, unknown> {
+  return { ...renderCreatedType(type, caller), ...(caller.isAdmin && { qos_specs_id: null }) };
 }

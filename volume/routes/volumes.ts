@@ -148,12 +148,13 @@ async function renderList(
 ): Promise<unknown> {
   const { filter, page: query } = parseVolumeQuery(request);
   const view = await viewOf(request, parts);
-  const { page, more, total } = listVolumes(parts, view.caller, filter, query);
+  const { page, total } = listVolumes(parts, view.caller, filter, query);
   const render = path === 'volumes' ? renderSummary : renderVolume;
   const withCount = view.version.minor >= 45 && isTrue(queryText(queryOf(request), 'with_count'));
   return {
     volumes: page.map((volume) => render(volume, view)),
-    ...(more &&
+    // Cinder links on from every full page, the last one included: the page after it is empty.
+    ...(page.length === query.limit &&
       page.length > 0 && { volumes_links: [{ rel: 'next', href: nextLink(request, path, page.at(-1)?.id) }] }),
     ...(withCount && { count: total }),
   };

@@ -35,6 +35,13 @@ describe('the edge of the object API', () => {
     await raw.until(/X-Container-Meta-Two-Words: yes\r\n/);
   });
 
+  it('keeps the name of object metadata that has no value', async () => {
+    raw.send(head('PUT', '/v1/AUTH_p1/c/o', ['X-Object-Meta-Flag:', 'Content-Length: 0']));
+    await raw.until(/HTTP\/1\.1 201/);
+    raw.send(head('HEAD', '/v1/AUTH_p1/c/o'));
+    await raw.until(/X-Object-Meta-Flag: *\r\n/);
+  });
+
   it('gives UTF-8 metadata back byte for byte, with and without a body', async () => {
     await swift.put('/c/o', 'x');
     const value = Buffer.from('Vögel \u{1f426}').toString('latin1');
