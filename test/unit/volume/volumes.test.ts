@@ -203,6 +203,8 @@ describe('reading', () => {
     const second = (await cloud.call('GET', `${next.pathname}${next.search}`)).body;
     expect(second.volumes.map(({ name }: { name: string }) => name)).toEqual(['c']);
     expect(second).not.toHaveProperty('volumes_links');
+    const full = (await cloud.call('GET', '/volumes?limit=3')).body;
+    expect(full.volumes_links, 'a full page may be followed by an empty one').toHaveLength(1);
   });
 
   it.each([
