@@ -6,6 +6,7 @@ import { signRequest } from '../common/cluster/signature.ts';
 import { digestHeader } from '../common/cluster/signed-json.ts';
 import { ApiError } from '../common/errors.ts';
 import type { AccountTarget, ContainerTarget, ListingPage, ListingStore } from './contract.ts';
+import { updatesOneByOne } from './updates-one-by-one.ts';
 
 const CONNECT_TIMEOUT_MS = 3000;
 const ANSWER_TIMEOUT_MS = 30_000;
@@ -60,6 +61,9 @@ export function createContainerClient(options: ContainerClientOptions): ListingS
     return { rows: text === '' ? [] : text.split('\n') };
   }
 
+  const applyObjectRows: ListingStore['applyObjectRows'] = async (target, rows) =>
+    void (await call('applyObjectRows', target, rows));
+
   return {
     accountInfo: (target) => ask('accountInfo', target, null),
     updateAccount: (target, change) => ask('updateAccount', target, change),
@@ -71,7 +75,8 @@ export function createContainerClient(options: ContainerClientOptions): ListingS
     updateContainer: async (target, change) => void (await call('updateContainer', target, change)),
     removeContainer: async (target, removal) => void (await call('removeContainer', target, removal)),
     listObjects: (target, query) => page('listObjects', target, query),
-    applyObjectRows: async (target, rows) => void (await call('applyObjectRows', target, rows)),
+    applyObjectRows,
+    applyObjectUpdates: updatesOneByOne(applyObjectRows),
     close: () => pool.destroy(),
   };
 }

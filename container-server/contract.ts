@@ -33,7 +33,20 @@ export interface ListingStore {
   listObjects(target: ContainerTarget, query: ListingQuery): Promise<ListingPage>;
   /** @throws ContainerNotFound: the sender takes its write back. */
   applyObjectRows(target: ContainerTarget, rows: readonly ObjectRow[]): Promise<void>;
+  /** The same for many containers and replicas at once: one outcome for each update, in their order. Rejects only as a whole. */
+  applyObjectUpdates(updates: readonly ObjectUpdate[]): Promise<UpdateOutcome[]>;
 }
+
+/** One row for some replicas of its container on this node: they get the same. */
+export interface ObjectUpdate {
+  replicas: readonly { device: string; partition: number }[];
+  account: string;
+  container: string;
+  row: ObjectRow;
+}
+
+/** By replica, in their order. `listed`: durable. `gone`: there is no such container there. `failed`: not known; send it again. */
+export type UpdateOutcome = readonly ('listed' | 'gone' | 'failed')[];
 
 export interface AccountTarget {
   device: string;

@@ -17,6 +17,7 @@ import { RECLAIM_INTERVAL_MS } from './limits.ts';
 import { AccountReporter } from './store/account-reporter.ts';
 import { ListingDatabase, type WriteBatch } from './store/database.ts';
 import { reclaim } from './store/reclaim.ts';
+import { updatesOneByOne } from './updates-one-by-one.ts';
 
 export interface ListingStoreDeps {
   /** This node's devices; `path` must exist (a disk that is not mounted is not written below). */
@@ -70,6 +71,11 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
     const horizonMs = deps.clock.nowMs() - reclaimAgeSeconds * 1000;
     for (const { database } of devices.values()) await reclaim(database, horizonMs);
   };
+  const applyRows: ListingStore['applyObjectRows'] = async (target, rows) => {
+    const { database, reporter } = find(target);
+    await applyObjectRows(database, target, rows);
+    reporter.note(target.account, target.container);
+  };
   let reclaimTimer: NodeJS.Timeout | undefined;
   let reclaiming: Promise<void> = Promise.resolve();
 
@@ -93,11 +99,8 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
       await reporter.reportNow(target.account, target.container);
     },
     listObjects: async (target, query) => listObjects(find(target).database, target, query),
-    applyObjectRows: async (target, rows) => {
-      const { database, reporter } = find(target);
-      await applyObjectRows(database, target, rows);
-      reporter.note(target.account, target.container);
-    },
+    applyObjectRows: applyRows,
+    applyObjectUpdates: updatesOneByOne(applyRows),
     start: async () => {
       for (const { reporter } of devices.values()) await reporter.start();
       reclaimTimer = setInterval(() => {

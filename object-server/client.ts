@@ -8,6 +8,7 @@ import { type SigningKey, signRequest } from '../common/cluster/signature.ts';
 import { digestHeader } from '../common/cluster/signed-json.ts';
 import { ApiError } from '../common/errors.ts';
 import type { ObjectReading, ObjectState, ObjectStore, ObjectTarget, ObjectUpload, UploadFooter } from './contract.ts';
+import { putInSteps } from './put-in-steps.ts';
 
 const CONNECT_TIMEOUT_MS = 3000;
 const ANSWER_TIMEOUT_MS = 30_000;
@@ -47,14 +48,17 @@ export function createObjectClient(options: ObjectClientOptions): ObjectStore & 
     return JSON.parse(text) as T;
   }
 
+  const create: ObjectStore['create'] = async (target, version) => {
+    const headers = { ...headersOf(target), 'x-timestamp': version.timestamp };
+    const request = { method: 'PUT', path: pathOf(target), headers } as const;
+    const exchange = await FramedExchange.open(pool, node, request, key, version);
+    await exchange.receive(); // accepted
+    return new RemoteUpload(exchange);
+  };
+
   return {
-    async create(target, version) {
-      const headers = { ...headersOf(target), 'x-timestamp': version.timestamp };
-      const request = { method: 'PUT', path: pathOf(target), headers } as const;
-      const exchange = await FramedExchange.open(pool, node, request, key, version);
-      await exchange.receive(); // accepted
-      return new RemoteUpload(exchange);
-    },
+    create,
+    put: (target, version, whole) => putInSteps({ create }, target, version, whole),
     async open(target) {
       const request = { method: 'GET', path: pathOf(target), headers: headersOf(target) } as const;
       const exchange = await FramedExchange.open(pool, node, request, key, {});

@@ -20,12 +20,33 @@ export interface ObjectStore {
    * @throws OlderVersion, ObjectExists (with `onlyIfAbsent`), InsufficientStorage, DeviceUnavailable.
    */
   create(target: ObjectTarget, version: NewObject): Promise<ObjectUpload>;
+  /**
+   * Stores a small object whose body is in memory, at most MOST_WHOLE_BYTES: `create`, `write` and `commit` in one step.
+   * `whole.bytes` must not change before it resolves.
+   * @throws what those throw.
+   */
+  put(target: ObjectTarget, version: NewObject, whole: WholeBody): Promise<void>;
+  /**
+   * What is known without waiting: the fold from memory, proved current, of an object that lives. Undefined: ask `open`, which says
+   * everything else, refusals included. Only stores in this process have it.
+   */
+  openNow?(target: ObjectTarget): ObjectReading | undefined;
   /** The fold and a way to its bytes. @throws ObjectNotFound (details.timestamp of the tombstone, where there is one). */
   open(target: ObjectTarget): Promise<ObjectReading>;
   /** Replaces the changeable metadata. @throws ObjectNotFound, OlderVersion. @returns the fold after it. */
   setMetadata(target: ObjectTarget, change: MetadataChange): Promise<ObjectState>;
   /** Writes a tombstone, whether or not data is there. @throws OlderVersion. @returns what was there: data or none. */
   remove(target: ObjectTarget, removal: ObjectRemoval): Promise<{ existed: boolean }>;
+}
+
+/** Bodies up to this size lie beside their metadata, and can be put at once. */
+export const MOST_WHOLE_BYTES = 64 << 10;
+
+export interface WholeBody {
+  bytes: Uint8Array;
+  /** MD5 of the bytes, lower case hex, and xxh64 with seed 0: computed once, in the proxy, for all replicas. */
+  etag: string;
+  checksum: bigint;
 }
 
 export interface ObjectTarget {
@@ -135,6 +156,11 @@ export interface ObjectReading {
    * @throws CorruptObject in the middle: the caller goes on from where it is with another replica.
    */
   body(start: number, end: number): AsyncIterable<Uint8Array>;
+  /**
+   * The whole body, verified, without waiting, in memory of its own; undefined where it is large, not recently used, or not what it
+   * should be: then `body` tells. Only readings of stores in this process have it.
+   */
+  bodyNow?(): Uint8Array | undefined;
   /** Releases what the reading holds; also after a body that was not read to its end. Never rejects. */
   close(): Promise<void>;
 }

@@ -13,6 +13,7 @@ import { removeLeftovers } from './engine/leftovers.ts';
 import { processToken } from './engine/process-token.ts';
 import { deviceUnavailable, toDeviceError } from './errors.ts';
 import { START_UPDATES_MS } from './limits.ts';
+import { putInSteps } from './put-in-steps.ts';
 import { ListingReporter } from './updates/listing-reporter.ts';
 import { Updater } from './updates/updater.ts';
 
@@ -68,8 +69,12 @@ export async function openObjectStore(deps: ObjectStoreDeps): Promise<LocalObjec
     }
   }
 
+  const create: ObjectStore['create'] = (target, version) =>
+    run(target, (context) => storeObject(context, target, version));
+
   return {
-    create: (target, version) => run(target, (context) => storeObject(context, target, version)),
+    create,
+    put: (target, version, whole) => putInSteps({ create }, target, version, whole),
     open: (target) => run(target, (context) => openObject(context, target)),
     setMetadata: (target, change) => run(target, (context) => setMetadata(context, target, change)),
     remove: (target, removal) => run(target, (context) => removeObject(context, target, removal)),

@@ -88,5 +88,6 @@ function mainCallsOf(node: TrustingNode, listings: LocalListingStore): MainCalls
     removeContainer: (...args) => listings.removeContainer(...args),
     listObjects: (...args) => listings.listObjects(...args),
     applyObjectRows: (...args) => listings.applyObjectRows(...args),
+    applyObjectUpdates: (...args) => listings.applyObjectUpdates(...args),
   };
 }

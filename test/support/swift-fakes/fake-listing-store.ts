@@ -13,6 +13,7 @@ import type {
   ObjectRow,
   ReplicaAddress,
 } from '../../../container-server/contract.ts';
+import { updatesOneByOne } from '../../../container-server/updates-one-by-one.ts';
 import { refused } from './fake-object-store.ts';
 
 type LiveRow = Extract<ObjectRow, { deleted: false }>;
@@ -36,6 +37,7 @@ interface Account {
 /** Listings of one device, in memory. */
 export class FakeListingStore implements ListingStore {
   unavailable = false;
+  readonly applyObjectUpdates = updatesOneByOne((target, rows) => this.applyObjectRows(target, rows));
   readonly accounts = new Map<string, Account>();
   readonly containers = new Map<string, Container>();
   private readonly listings: (device: string) => ListingStore;

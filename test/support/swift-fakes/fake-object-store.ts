@@ -10,7 +10,9 @@ import {
   type ObjectStore,
   type ObjectTarget,
   type ObjectUpload,
+  type WholeBody,
 } from '../../../object-server/contract.ts';
+import { putInSteps } from '../../../object-server/put-in-steps.ts';
 
 interface Stored {
   data?: { timestamp: Timestamp; version: NewObject; fixedMetadata: Metadata; bytes: Buffer; etag: string } | undefined;
@@ -56,6 +58,10 @@ export class FakeObjectStore implements ObjectStore {
     if (version.onlyIfAbsent && stateOf(stored)) throw refused(412, 'ObjectExists');
     this.openUploads += 1;
     return this.upload(target, version);
+  }
+
+  put(target: ObjectTarget, version: NewObject, whole: WholeBody): Promise<void> {
+    return putInSteps(this, target, version, whole);
   }
 
   async open(target: ObjectTarget) {

@@ -1,0 +1,97 @@
+import type { Timestamp } from '../../common/timestamp.ts';
+import type { ListingReport, Metadata } from '../contract.ts';
+
+/**
+ * Slabs: segments of one size on each device that hold needles, one needle per version of an object. Spec: docs/formats/slab.md
+ *
+ * A needle is the commit record of its version, and its pending listing update until that is acknowledged or noted in the index.
+ */
+
+export type VersionKind = 'data' | 'metadata' | 'tombstone';
+
+/** One version of an object, as a needle tells it. */
+export interface Needle {
+  kind: VersionKind;
+  account: string;
+  container: string;
+  object: string;
+  partition: number;
+  policyIndex: number;
+  timestamp: Timestamp;
+  /** Orders versions of one kind and one timestamp, the same on every replica: 32 hex digits, by what they hold. Empty for tombstones. */
+  tie: string;
+  /** MD5 of the body, hex; empty where there is none. */
+  etag: string;
+  /** Bytes of the body, wherever it is. */
+  sizeBytes: number;
+  /** Undefined: a tombstone, or metadata without one. */
+  contentType: string | undefined;
+  fixedMetadata: Metadata;
+  metadata: Metadata;
+  /** Whom to tell; undefined where another replica does it, or everybody has been told. */
+  listing: ListingReport | undefined;
+  body: NeedleBody;
+}
+
+export type NeedleBody =
+  | { where: 'none' }
+  /** `checksum`: xxh64 of the bytes, seed 0: computed once for all replicas. */
+  | { where: 'inline'; bytes: Uint8Array; checksum: bigint }
+  /** A file of its own below `large/`, durable before the needle is written. */
+  | { where: 'file'; name: string };
+
+/** Where a needle is. Of a recycled segment the generation no longer matches. */
+export interface Location {
+  segment: number;
+  generation: number;
+  offset: number;
+  /** Of the whole needle, body included. */
+  lengthBytes: number;
+}
+
+/** Appends needles to the segments of one thread on one device. */
+export interface SlabWriter {
+  /**
+   * Writes a needle. Needles that come while a batch is being written share the next one; a lone needle is not delayed.
+   * Resolves when it is on stable storage *and* `indexed` (see `SlabWriterDeps`) of its batch has resolved.
+   * @throws InsufficientStorage (no segment to be had), DeviceUnavailable (the write failed: its segment is sealed), DeviceBusy (too many wait).
+   */
+  append(needle: Needle, options?: { belowReserve?: boolean }): Promise<Location>;
+  /** Nobody needs to hear of this needle again after a crash but the index: see `settledTo`. */
+  settle(location: Location): void;
+  /** Resolves when nothing is being written. */
+  idle(): Promise<void>;
+  /** Waits, seals its segment, closes its file. */
+  close(): Promise<void>;
+}
+
+/** What a slab writer asks of the engine: puts the batch's needles into the index, in one step. Its error rejects all their appends. */
+export type IndexBatch = (needles: readonly { needle: Needle; location: Location }[]) => Promise<void>;
+
+/** Reads needles back, verified. One per thread and device; keeps a bounded number of files open. */
+export interface SlabReader {
+  /**
+   * The needle at a location: its generation, offset and checksums match. An inline body is a part of fresh memory of its own.
+   * @returns undefined where the segment has been recycled (the generation is another): look up again.
+   * @throws CorruptNeedleError; the disk's own errors.
+   */
+  read(location: Location): Promise<Needle | undefined>;
+  /** The same, blocking: for what was written or read recently. */
+  readNow(location: Location): Needle | undefined;
+  close(): Promise<void>;
+}
+
+/** What a scan of one segment finds, in the order of offsets. */
+export type Scanned =
+  | { found: 'needle'; needle: Needle; location: Location }
+  /** Bytes that no longer are what was written, with valid batches behind them. */
+  | { found: 'damage'; offset: number; lengthBytes: number };
+
+export interface SegmentInfo {
+  segment: number;
+  /** Undefined: its header is torn or was never written: it holds nothing. */
+  generation: number | undefined;
+  /** Who wrote it: number of the thread's lane. */
+  lane: number;
+  sizeBytes: number;
+}
