@@ -10,8 +10,9 @@ import { removeAccount } from './actions/remove-account.ts';
 import { removeContainer } from './actions/remove-container.ts';
 import { updateAccount } from './actions/update-account.ts';
 import { updateContainer } from './actions/update-container.ts';
+import type { ContainerChanges } from './changes.ts';
 import type { ContainerServerConfig } from './config.ts';
-import type { ListingStore } from './contract.ts';
+import type { ContainerTarget, ListingStore } from './contract.ts';
 import { deviceUnavailable } from './errors.ts';
 import { RECLAIM_INTERVAL_MS } from './limits.ts';
 import { AccountReporter } from './store/account-reporter.ts';
@@ -27,6 +28,8 @@ export interface ListingStoreDeps {
   config: ContainerServerConfig;
   /** Where account replicas are, this store's own included. */
   listingStoreAt(address: { ip: string; port: number }): Pick<ListingStore, 'applyContainerRows'>;
+  /** Bumped when a container's own record has changed. */
+  changes?: ContainerChanges;
   /** Replaced by tests that watch what becomes durable. */
   writeBatch?: WriteBatch;
 }
@@ -66,6 +69,14 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
     if (found === undefined) throw deviceUnavailable(device);
     return found;
   };
+  /** Once it is durable and before it is acknowledged; also after a failure, which may have left the change behind. */
+  const changing = async <T>({ account, container }: ContainerTarget, change: Promise<T>): Promise<T> => {
+    try {
+      return await change;
+    } finally {
+      deps.changes?.bump(account, container);
+    }
+  };
   const { reclaim_age_s: reclaimAgeSeconds } = deps.config;
   const reclaimAll = async () => {
     const horizonMs = deps.clock.nowMs() - reclaimAgeSeconds * 1000;
@@ -88,14 +99,14 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
     containerInfo: async (target) => containerInfo(find(target).database, target),
     createContainer: async (target, creation) => {
       const { database, reporter } = find(target);
-      const result = await createContainer(database, target, creation);
+      const result = await changing(target, createContainer(database, target, creation));
       await reporter.reportNow(target.account, target.container);
       return result;
     },
-    updateContainer: async (target, change) => updateContainer(find(target).database, target, change),
+    updateContainer: async (target, change) => changing(target, updateContainer(find(target).database, target, change)),
     removeContainer: async (target, removal) => {
       const { database, reporter } = find(target);
-      await removeContainer(database, target, removal);
+      await changing(target, removeContainer(database, target, removal));
       await reporter.reportNow(target.account, target.container);
     },
     listObjects: async (target, query) => listObjects(find(target).database, target, query),

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type ContainerChanges, openContainerChanges } from '../../container-server/changes.ts';
 import { buildContainerServer } from '../../container-server/service.ts';
 import { type LocalListingStore, openListingStore } from '../../container-server/store.ts';
 import { createNodeDirectory } from '../node-directory.ts';
@@ -9,33 +10,45 @@ import { startWorkers, type WorkerPool } from '../workers/worker-pool.ts';
 import { listenTo } from './listen.ts';
 import type { Running, TrustingNode } from './node.ts';
 
+export interface NodeListings {
+  store: LocalListingStore;
+  changes: ContainerChanges;
+}
+
 /** The listing thread's part: one writer for all listings of this node, on the main thread. */
-export async function openListings(node: TrustingNode): Promise<LocalListingStore> {
+export async function openListings(node: TrustingNode): Promise<NodeListings> {
+  const changes = openContainerChanges();
   for (const name of node.file.devices)
     await mkdir(join(node.dataPath, 'devices', name), { recursive: true, mode: 0o700 });
   const directory = createNodeDirectory({
     node: node.file,
     clusterKey: node.secrets.clusterKey,
     clock: node.clock,
-    localListings: () => listings,
+    localListings: () => store,
   });
-  const listings: LocalListingStore = await openListingStore({
+  const store: LocalListingStore = await openListingStore({
     devices: node.file.devices.map((name) => ({ name, path: join(node.dataPath, 'devices', name) })),
     clock: node.clock,
     logger: node.logger,
     config: node.config['container-server'],
     listingStoreAt: directory.listingStoreAt,
+    changes,
   });
-  await listings.start();
-  return listings;
+  await store.start();
+  return { store, changes };
 }
 
 /** Serves this node's listings to other nodes. */
-export async function serveListings(node: TrustingNode, listings: LocalListingStore): Promise<Running[]> {
+export async function serveListings(node: TrustingNode, listings: NodeListings): Promise<Running[]> {
   const { clusterKey } = node.secrets;
   const running: Running[] = [];
   for (const name of ['containers', 'accounts'] as const) {
-    const service = buildContainerServer({ store: listings, clusterKey, clock: node.clock, logger: node.logger });
+    const service = buildContainerServer({
+      store: listings.store,
+      clusterKey,
+      clock: node.clock,
+      logger: node.logger,
+    });
     running.push(await listenTo(name, service, node.config.host, node.port(name)));
   }
   return running;
@@ -45,7 +58,7 @@ export async function serveListings(node: TrustingNode, listings: LocalListingSt
 export async function startDataPath(
   node: TrustingNode,
   rings: NodeRings | undefined,
-  listings: LocalListingStore,
+  listings: NodeListings,
   options: { serveObjects: boolean; onDeath: (error: Error) => void },
 ): Promise<Running> {
   const { config } = node;
@@ -60,10 +73,11 @@ export async function startDataPath(
       proxy: config.proxy,
       objectServer: config['object-server'],
       epoch: node.epoch.buffer,
+      containerChanges: listings.changes.buffer,
       authUrl: node.authUrl,
       publicProxyUrl: node.publicUrl('proxy'),
     },
-    mainCallsOf(node, listings),
+    mainCallsOf(node, listings.store),
     options.onDeath,
   );
   await pool.listen({

@@ -104,7 +104,7 @@ async function startAll(plan: StartPlan): Promise<void> {
   const storesObjects = services.has('object-server') || services.has('container-server') || services.has('proxy');
   if (storesObjects) {
     const listings = await openListings(trusting);
-    running.push({ name: 'listings', stop: () => listings.stop() });
+    running.push({ name: 'listings', stop: () => listings.store.stop() });
     const servesNodes = options.only !== undefined || (rings !== undefined && holdOtherNodes(rings, node.file));
     if (servesNodes && services.has('container-server')) running.push(...(await serveListings(trusting, listings)));
     if (services.has('proxy') || services.has('object-server')) {

@@ -22,6 +22,8 @@ export interface DataWorkerSetup {
   objectServer: ObjectServerConfig;
   /** Shared revocation count. */
   epoch: SharedArrayBuffer;
+  /** Shared counts of changes to this node's containers: `openContainerChanges(containerChanges)`. */
+  containerChanges: SharedArrayBuffer;
   /** Identity API, for the legacy login. */
   authUrl: string;
   /** Base of the storage URLs that clients are told. */
