@@ -1,4 +1,5 @@
 import type { Timestamp } from '../common/timestamp.ts';
+import { xxh64 } from '../common/xxh64.ts';
 
 /**
  * The objects on one node's devices, as the proxy uses them: in process for its own node, over HTTP (`client.ts`) for others.
@@ -114,9 +115,34 @@ export interface ListingReport {
   others?: readonly Omit<ListingReport, 'others'>[] | undefined;
 }
 
+/** Bytes of a large body that share a checksum. */
+export const BODY_BLOCK_BYTES = 64 << 10;
+
+/**
+ * Seeds the checksums of a version's body: a block that stands in another's place, or another version's, fits nowhere.
+ *
+ * @returns xxh64, seed 0, of policy index, account, container, object and timestamp, UTF-8, separated by NUL.
+ */
+export function bodySeed(
+  { policyIndex, account, container, object }: Omit<ObjectTarget, 'device' | 'partition'>,
+  timestamp: Timestamp,
+): bigint {
+  return xxh64(Buffer.from([policyIndex, account, container, object, timestamp].join('\0')));
+}
+
+/** xxh64 of a block of a body, seeded with `seed` + block number (0..) mod 2 ** 64. */
+export function blockChecksum(block: Uint8Array, seed: bigint, blockNumber: number): bigint {
+  return xxh64(block, BigInt.asUintN(64, seed + BigInt(blockNumber)));
+}
+
 export interface ObjectUpload {
-  /** Resolves when the next chunk is welcome. The chunk's memory may be reused after that. */
-  write(chunk: Uint8Array): Promise<void>;
+  /**
+   * Resolves when the next chunk is welcome. The chunk's memory may be reused after that. One call at a time.
+   *
+   * @param checksums `blockChecksum` of each block that the chunk holds (the last may be shorter), where the chunk begins at a block:
+   *   computed once, in the proxy, for all replicas. A store may ignore them and compute its own.
+   */
+  write(chunk: Uint8Array, checksums?: BigUint64Array): Promise<void>;
   /**
    * Makes the version durable, then visible, then listed (waited for within a bound; later from the pending record).
    * @throws ChecksumMismatch if `sizeBytes` is not what arrived (the proxy alone computes the MD5: `etag` is its word);
