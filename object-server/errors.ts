@@ -78,11 +78,21 @@ export function corruptObject(cause: unknown): ApiError {
   });
 }
 
+/** The index of a device cannot be read or written. */
+export class IndexError extends Error {
+  override readonly name = 'IndexError';
+
+  constructor(message: string, cause: unknown) {
+    super(message, { cause });
+  }
+}
+
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
 
 /** A failure of the file system as a caller may meet it; our own bugs stay what they are. */
 export function toDeviceError(device: string, error: unknown): Error {
   if (error instanceof ApiError || error instanceof InvariantError) return error;
+  if (error instanceof IndexError) return deviceUnavailable(device, error);
   if (!(error instanceof Error) || !('syscall' in error))
     return error instanceof Error ? error : new Error(String(error));
   return FULL.has(String(Reflect.get(error, 'code')))

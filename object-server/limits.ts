@@ -37,3 +37,12 @@ export const READING_IDLE_MS = 300_000;
 
 /** Container replicas that one listing report may name beside the one it goes to. */
 export const MOST_OTHER_REPLICAS = 63;
+
+/** Memory of one device's index for what is not in a table file yet; up to two of them are held. */
+export const INDEX_WRITE_BUFFER_BYTES = 2 << 20;
+export const INDEX_CACHE_BYTES = 2 << 20;
+/** Table files that one index keeps open. */
+export const INDEX_FILES = 200;
+/** Versions of an object that a look-up asks for at first: most have one. */
+export const VERSIONS_AT_FIRST = 4;
+export const MOST_VERSIONS_PER_STEP = 256;

@@ -11,8 +11,12 @@ import type { Location, VersionKind } from '../slab/contract.ts';
  *   after it resolved has resolved; what is lost may be any subset of such puts.
  */
 export interface VersionIndex {
+  /** Nothing was there when it was opened: whatever a checkpoint says, every needle has to be put again. */
+  readonly fresh: boolean;
   /** All versions of one object, newest first; those of one time: tombstone, data, metadata, then the greater tie. */
   versions(object: ObjectKey): Promise<IndexedVersion[]>;
+  /** The same down to the newest data or tombstone: what the fold is made of. Costs no more where much has been overwritten. */
+  newest(object: ObjectKey): Promise<IndexedVersion[]>;
   put(changes: readonly IndexChange[]): Promise<void>;
   flush(): Promise<void>;
   /** All versions in the order of their keys, from `after` (exclusive) on, at most `limit`. */
@@ -37,6 +41,8 @@ export interface IndexedVersion {
   typed: boolean;
   /** The body is a file of its own. */
   large: boolean;
+  /** The needle, or its file, was found damaged. It hides what it superseded, until the same version is put again. */
+  damaged: boolean;
   location: Location;
 }
 
