@@ -1,25 +1,25 @@
-// npm run bench [-- NAME …]: the benchmarks. Without a name: all that need nothing but this machine.
+// npm run bench [-- NAME …]: the benchmarks; all of them without a name. `--profile [PHASE]`: where the time of a phase goes.
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 
-const BENCHES = {
-  start: ['node', 'bench/start.mjs'],
-  ring: ['node', 'bench/ring-rebalance.mjs'],
-  objects: ['bash', 'bench/objects.sh'],
-};
+const BENCHES = ['start', 'ring', 'slab', 'large', 'listings', 'identity', 'objects'];
+const FILES = { ring: 'bench/ring-rebalance.mjs', '--profile': 'bench/profile.mjs' };
 
-const names = process.argv.slice(2);
-for (const name of names) {
-  if (!(name in BENCHES)) {
-    console.error(`no benchmark is called '${name}'; there are: ${Object.keys(BENCHES).join(', ')}`);
-    process.exit(64);
-  }
+const fileOf = (name) => FILES[name] ?? `bench/${name}.mjs`;
+const words = process.argv.slice(2);
+const profile = words[0] === '--profile';
+const names = profile ? ['--profile'] : words.length > 0 ? words : BENCHES.filter((name) => existsSync(fileOf(name)));
+const unknown = profile ? undefined : names.find((name) => !BENCHES.includes(name) || !existsSync(fileOf(name)));
+if (unknown !== undefined) {
+  console.error(`no benchmark is called '${unknown}'; there are: ${BENCHES.join(', ')}`);
+  process.exit(64);
 }
 if (spawnSync(process.execPath, ['scripts/build.mjs', '--if-stale'], { stdio: 'inherit' }).status !== 0)
   process.exit(1);
 let failed = false;
-for (const name of names.length > 0 ? names : Object.keys(BENCHES)) {
-  const [program, ...args] = BENCHES[name];
+for (const name of names) {
   console.log(`\n=== ${name}`);
-  failed = spawnSync(program, args, { stdio: 'inherit' }).status !== 0 || failed;
+  const args = [fileOf(name), ...(profile ? words.slice(1) : [])];
+  failed = spawnSync(process.execPath, args, { stdio: 'inherit' }).status !== 0 || failed;
 }
 process.exit(failed ? 1 : 0);
