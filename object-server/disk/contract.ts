@@ -33,6 +33,11 @@ export interface OpenOptions {
   exclusive?: boolean;
   /** O_DSYNC: a write that resolved is on stable storage. */
   durable?: boolean;
+  /**
+   * For large transfers: what is read or written in whole blocks of 4 KiB, in memory at a page boundary, goes past the page cache where
+   * the disk can do that. Nothing else changes: a hint.
+   */
+  direct?: boolean;
 }
 
 export interface DiskFile {

@@ -89,8 +89,12 @@ export type Scanned =
 
 export interface SegmentInfo {
   segment: number;
-  /** Undefined: its header is torn or was never written: it holds nothing. */
+  /** Undefined: it is free, or its header is torn or was never written: it holds nothing. */
   generation: number | undefined;
+  /** The newest generation that its header tells of, free or not; 0: none. The next ones must be greater. */
+  latestGeneration: number;
+  /** No header can be read though there was one: what the segment held is lost, and it must not be used again. */
+  headerDamaged: boolean;
   /** Who wrote it: number of the thread's lane. */
   lane: number;
   sizeBytes: number;

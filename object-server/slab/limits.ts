@@ -1,0 +1,33 @@
+/** Segments are this large unless a batch alone is larger. */
+export const SEGMENT_BYTES = 64 << 20;
+/** Batches begin and end at whole blocks: no batch shares a block of the disk with another. */
+export const BLOCK_BYTES = 4096;
+/** At the start of each segment: two header slots. */
+export const SEGMENT_HEADER_BYTES = 4096;
+/** A batch takes no more needles beyond this; one needle may be larger. */
+export const MOST_BATCH_BYTES = 1 << 20;
+/** Needles follow each other at multiples of this. */
+export const NEEDLE_ALIGNMENT = 8;
+/** Longest encoded listing report: 64 replicas. */
+export const MOST_LISTING_BYTES = 64 << 10;
+/** Needles of one writer that wait; what is beyond is refused. */
+export const MOST_WAITING_NEEDLES = 20_000;
+export const MOST_WAITING_BYTES = 128 << 20;
+/** Up to this size a part of a needle is copied beside the others: one buffer less for the system call. */
+export const COPY_BYTES = 16 << 10;
+/** Memory in which a batch is laid out grows by this. */
+export const LAYOUT_STEP_BYTES = 64 << 10;
+/** First and largest step of zeroing ahead in a fresh segment: small devices stay small. */
+export const FIRST_ZERO_BYTES = 256 << 10;
+export const MOST_ZERO_BYTES = 2 << 20;
+/** Segment files that one reader keeps open. */
+export const MOST_OPEN_SEGMENTS = 128;
+/** A scan reads this much at once; a larger needle takes more. */
+export const SCAN_WINDOW_BYTES = 2 << 20;
+/** Encoded records that are remembered, for the other replicas of the same version, and the longest of them. */
+export const REMEMBERED_RECORDS = 256;
+export const MOST_REMEMBERED_BYTES = 4096;
+/** Free segments that only housekeeping and tombstones may use when the file system is full. */
+export const SPARE_SEGMENTS = 1;
+/** Headers that are read at once when segments are listed. */
+export const LIST_IN_FLIGHT = 16;
