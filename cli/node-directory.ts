@@ -13,8 +13,8 @@ interface NodeAddress {
 
 export interface NodeDirectory {
   listingStoreAt(address: NodeAddress): ListingStore;
-  /** Whether this process itself keeps the objects of that address. */
-  isLocalObjects(address: NodeAddress): boolean;
+  /** Whether that address is this node's: its objects, containers or accounts. */
+  isLocal(address: NodeAddress): boolean;
   objectStoreAt(local: ObjectStore): (address: NodeAddress) => ObjectStore;
 }
 
@@ -28,15 +28,14 @@ interface DirectoryDeps {
 
 /** Finds who keeps a device: this process itself, or another node behind its HTTP API. One client per address, made on first use. */
 export function createNodeDirectory({ node, clusterKey, clock, localListings }: DirectoryDeps): NodeDirectory {
-  const isLocal = ({ ip, port }: NodeAddress, ports: readonly number[]) => ip === node.address && ports.includes(port);
-  const isLocalObjects = (address: NodeAddress) => isLocal(address, [node.objectPort]);
+  const isAt = ({ ip, port }: NodeAddress, ports: readonly number[]) => ip === node.address && ports.includes(port);
   const remoteListings = memoize(({ ip, port }) => createContainerClient({ ip, port, clusterKey, clock }));
   const remoteObjects = memoize(({ ip, port }) => createObjectClient({ ip, port, clusterKey, clock }));
   return {
     listingStoreAt: (address) =>
-      isLocal(address, [node.containerPort, node.accountPort]) ? localListings() : remoteListings(address),
-    isLocalObjects,
-    objectStoreAt: (local) => (address) => (isLocalObjects(address) ? local : remoteObjects(address)),
+      isAt(address, [node.containerPort, node.accountPort]) ? localListings() : remoteListings(address),
+    isLocal: (address) => isAt(address, [node.objectPort, node.containerPort, node.accountPort]),
+    objectStoreAt: (local) => (address) => (isAt(address, [node.objectPort]) ? local : remoteObjects(address)),
   };
 }
 

@@ -45,6 +45,13 @@ export const proxyConfig = Type.Object({
     default: 0.5,
     description: 'How long a write that has its quorum waits for the other replicas, seconds.',
   }),
+  container_info_ttl: Type.Number({
+    minimum: 0,
+    maximum: 3600,
+    default: 1,
+    description:
+      'How long a container with replicas on other nodes is remembered (policy, ACLs), seconds; 0 = never. Those of this node are as long as they do not change.',
+  }),
 });
 
 export type ProxyConfig = Static<typeof proxyConfig>;

@@ -51,3 +51,7 @@ export const HEARTBEAT_MS = 10_000;
 
 /** Body of a request to what is not the object API; none of it wants one. */
 export const MOST_PLAIN_BODY_BYTES = 64 << 10;
+
+/** Containers that one thread remembers, and names that are known to be none. */
+export const MOST_KNOWN_CONTAINERS = 10_000;
+export const MOST_ABSENT_CONTAINERS = 1_000;

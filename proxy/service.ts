@@ -10,8 +10,9 @@ import type { ListingStore } from '../container-server/contract.ts';
 import type { ObjectStore } from '../object-server/contract.ts';
 import type { Device, Ring } from '../ring/contract.ts';
 import { createAccessControl, PROJECT_DOMAIN_HEADER } from './access/access-control.ts';
-import { readAccountInfo } from './actions/read-listing.ts';
+import { readAccountInfo, readContainerInfo } from './actions/read-listing.ts';
 import type { Cluster } from './backend/cluster.ts';
+import { type ContainerChanges, KnownContainers } from './backend/known-containers.ts';
 import { createPolicies } from './backend/policies.ts';
 import type { ProxyConfig } from './config.ts';
 import { renderSwiftError } from './errors.ts';
@@ -20,6 +21,7 @@ import { createObjectApi, type ObjectApi } from './http/object-api.ts';
 import { newTransactionId, TRANSACTION_ID_HEADERS } from './http/transaction-id.ts';
 import { MOST_HEAD_BYTES, MOST_PLAIN_BODY_BYTES } from './limits.ts';
 import { createPipeline } from './pipeline.ts';
+import { createStraightWay } from './plain/straight-way.ts';
 import { type LegacyIdentity, legacyLogin } from './routes/auth-v1.ts';
 import { capabilities } from './routes/info.ts';
 import type { Services } from './routes/route.ts';
@@ -35,6 +37,8 @@ export interface ProxyDeps {
   /** Devices of this node are read first; none, unless told. */
   isLocal?(device: Device): boolean;
   verifier: TokenVerifier;
+  /** Counts changes of this node's containers; unless given, each request asks about its container. */
+  containerChanges?: ContainerChanges;
   /** Who answers the legacy login. */
   identity: LegacyIdentity;
   /** Public base URL of this API, without `/v1`. */
@@ -52,12 +56,15 @@ export function buildProxy(deps: ProxyDeps): Service {
   const { config, logger, clock } = deps;
   const services = servicesOf(deps);
   let isClosing = false;
+  const clientTimeoutMs = config.client_timeout * 1000;
+  const verifyNow = (token: string) => deps.verifier.verifyNow?.(token);
   const api = createObjectApi({
+    straightWay: createStraightWay({ ...services, verifyNow, clientTimeoutMs, isClosing: () => isClosing }),
     pipeline: createPipeline(services),
     verifier: deps.verifier,
     clock,
     logger,
-    clientTimeoutMs: config.client_timeout * 1000,
+    clientTimeoutMs,
     isClosing: () => isClosing,
   });
   const app = createApp({
@@ -104,14 +111,19 @@ function servicesOf(deps: ProxyDeps): Services {
     logger,
     nodeTimeoutMs: config.node_timeout * 1000,
     postQuorumMs: config.post_quorum_timeout * 1000,
+    containerChanges: deps.containerChanges,
+    containerInfoTtlMs: config.container_info_ttl * 1000,
   };
+  const containers = new KnownContainers(cluster, (account, container) =>
+    readContainerInfo(cluster, account, container),
+  );
   const access = createAccessControl({
     operatorRoles: config.operator_roles,
     readerRoles: config.reader_roles,
     resellerAdminRole: config.reseller_admin_role,
     accountDomainOf: async (account) => (await readAccountInfo(cluster, account))?.metadata[PROJECT_DOMAIN_HEADER],
   });
-  return { cluster, access, maxFileBytes: config.max_file_size };
+  return { cluster, access, containers, maxFileBytes: config.max_file_size };
 }
 
 /** A server that gives the object API its requests as they are, and Fastify the few others. */
@@ -121,12 +133,13 @@ function serverFactory(api: ObjectApi, clock: Clock): FastifyServerFactory {
     server.requestTimeout = 0;
     server.headersTimeout = HEADERS_TIMEOUT_MS;
     server.keepAliveTimeout = KEEP_ALIVE_MS;
+    // A connection that has become idle while the server closes is not waited for.
+    const done = () => {
+      if (!server.listening) server.closeIdleConnections();
+    };
     const serve = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => {
       if (!PLAIN_PATHS.test(request.url ?? '')) {
-        void api.serve(request, response, expectsContinue).then(() => {
-          // A connection that has become idle while the server closes is not waited for.
-          if (!server.listening) server.closeIdleConnections();
-        });
+        api.serve(request, response, expectsContinue, done);
         return;
       }
       if (expectsContinue) response.writeContinue();

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Clock } from '../../common/clock.ts';
+import { RecentMap } from '../../common/recent-map.ts';
 import type { Identity, RevocationEpoch, TokenVerifier } from './contract.ts';
 import { MOST_CACHED_IDENTITIES, MOST_CACHED_REFUSALS, MOST_TOKEN_LENGTH, REFUSAL_TTL_MS } from './limits.ts';
 
@@ -19,15 +20,24 @@ interface CachedVerdict {
   untilMs: number;
 }
 
+/** A verifier that can also say at once what it remembers. */
+export interface CachingVerifier extends TokenVerifier {
+  verifyNow(token: string): Identity | undefined;
+}
+
 /**
  * Remembers what a verifier said, as long as no revocation happened since, and at most until the token ends.
- * Concurrent questions about one token become one. Tokens themselves are not kept, only their SHA-256.
+ * Concurrent questions about one token become one. Tokens themselves are not kept, only their SHA-256: in one call of the crypto
+ * library it costs no more than a Map's own hash of a text of that length.
  */
-export function createCachingVerifier(options: CachingVerifierOptions): TokenVerifier {
+export function createCachingVerifier(options: CachingVerifierOptions): CachingVerifier {
   const { verifier, epoch, clock } = options;
-  const identities = new Lru<CachedVerdict>(options.capacity ?? MOST_CACHED_IDENTITIES);
-  const refusals = new Lru<CachedVerdict>(MOST_CACHED_REFUSALS);
+  const identities = new RecentMap<CachedVerdict>(options.capacity ?? MOST_CACHED_IDENTITIES);
+  const refusals = new RecentMap<CachedVerdict>(MOST_CACHED_REFUSALS);
   const running = new Map<string, { epoch: number; verdict: Promise<Identity | undefined> }>();
+
+  const isCurrent = (verdict: CachedVerdict | undefined): verdict is CachedVerdict =>
+    verdict !== undefined && verdict.epoch === epoch.current() && clock.nowMs() < verdict.untilMs;
 
   async function ask(token: string, key: string, askedAt: number): Promise<Identity | undefined> {
     const identity = await verifier.verify(token);
@@ -37,12 +47,17 @@ export function createCachingVerifier(options: CachingVerifierOptions): TokenVer
   }
 
   return {
+    verifyNow(token) {
+      if (token.length === 0 || token.length > MOST_TOKEN_LENGTH) return undefined;
+      const cached = identities.get(keyOf(token));
+      return isCurrent(cached) ? cached.identity : undefined;
+    },
     async verify(token) {
       if (token.length === 0 || token.length > MOST_TOKEN_LENGTH) return undefined;
-      const key = createHash('sha256').update(token).digest('base64');
+      const key = keyOf(token);
       const now = epoch.current();
       const cached = identities.get(key) ?? refusals.get(key);
-      if (cached && cached.epoch === now && clock.nowMs() < cached.untilMs) return cached.identity;
+      if (isCurrent(cached)) return cached.identity;
       // A question asked before a revocation may be answered with what was true before it: only those of this epoch are shared.
       const shared = running.get(key);
       if (shared && shared.epoch === now) return shared.verdict;
@@ -59,32 +74,6 @@ export function createCachingVerifier(options: CachingVerifierOptions): TokenVer
   };
 }
 
-/** A map that forgets what was not used for longest. */
-class Lru<V> {
-  private readonly entries = new Map<string, V>();
-  private readonly capacity: number;
-
-  constructor(capacity: number) {
-    this.capacity = capacity;
-  }
-
-  get(key: string): V | undefined {
-    const value = this.entries.get(key);
-    if (value === undefined) return undefined;
-    this.entries.delete(key);
-    this.entries.set(key, value);
-    return value;
-  }
-
-  set(key: string, value: V): void {
-    this.entries.delete(key);
-    this.entries.set(key, value);
-    if (this.entries.size <= this.capacity) return;
-    const oldest = this.entries.keys().next();
-    if (!oldest.done) this.entries.delete(oldest.value);
-  }
-
-  delete(key: string): void {
-    this.entries.delete(key);
-  }
+function keyOf(token: string): string {
+  return hash('sha256', token, 'base64');
 }

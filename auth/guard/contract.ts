@@ -29,6 +29,11 @@ export interface TokenVerifier {
    * @throws when identity cannot be asked: answered 503, never taken for "valid" nor "invalid".
    */
   verify(token: string): Promise<Identity | undefined>;
+  /**
+   * What is known without asking, as true as what `verify` says. Only verifiers that remember have it.
+   * @returns undefined for a token that is not known, or known to be refused: `verify` tells.
+   */
+  verifyNow?(token: string): Identity | undefined;
 }
 
 /**

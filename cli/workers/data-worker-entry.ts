@@ -8,6 +8,7 @@ import { invariant } from '../../common/errors.ts';
 import type { Service } from '../../common/http/app.ts';
 import { createLogger } from '../../common/log.ts';
 import { rpcClient, serveRpc } from '../../common/rpc/port-rpc.ts';
+import { openContainerChanges } from '../../container-server/changes.ts';
 import { buildObjectServer } from '../../object-server/service.ts';
 import { openObjectStore } from '../../object-server/store.ts';
 import { buildProxy, type ProxyDeps } from '../../proxy/service.ts';
@@ -63,7 +64,8 @@ function buildProxyService(): Service {
     rings: openRings(),
     objectStoreAt: directory.objectStoreAt(objects),
     listingStoreAt: directory.listingStoreAt,
-    isLocal: directory.isLocalObjects,
+    isLocal: directory.isLocal,
+    containerChanges: openContainerChanges(setup.containerChanges),
     verifier: createCachingVerifier({
       verifier: { verify: (token) => main.verify(token) },
       epoch: createSharedEpoch(setup.epoch),

@@ -34,11 +34,14 @@ export class DrainGate {
     while (this.running > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 
+  /** One function for all: a response closes once. */
+  private readonly leave = (): void => {
+    this.running -= 1;
+  };
+
   private pass(handlers: readonly Handler[], server: Server, request: IncomingMessage, response: ServerResponse): void {
     this.running += 1;
-    response.once('close', () => {
-      this.running -= 1;
-    });
+    response.on('close', this.leave);
     for (const handler of handlers) handler.call(server, request, response);
   }
 }

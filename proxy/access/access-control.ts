@@ -1,8 +1,8 @@
 import type { Identity } from '../../auth/guard/contract.ts';
 import { hasRole } from '../../auth/guard/scope.ts';
 import { refusal } from '../errors.ts';
-import type { ProxyRequest } from '../message.ts';
-import { type Acl, grantsAny, isReferrerAllowed, parseAcl } from './acl.ts';
+import type { ProxyRequest, ResourcePath } from '../message.ts';
+import { type Acl, grantsAny, isReferrerAllowed, NO_ACL } from './acl.ts';
 
 /** What a caller may do with what a request is about. */
 export interface Grant {
@@ -22,9 +22,19 @@ export interface AccessRules {
   accountDomainOf(account: string): Promise<string | undefined>;
 }
 
+/** Who wants to do what: as much of a request as access depends on. */
+export interface AccessQuestion {
+  readonly method: string;
+  readonly path: ResourcePath;
+  readonly caller: Identity | undefined;
+  readonly referer: string | undefined;
+}
+
 export interface AccessControl {
   /** @param acl of the container, for the kind of access; undefined where it has none, or none applies. */
-  decide(request: ProxyRequest, acl?: string): Promise<Grant>;
+  decide(request: ProxyRequest, acl?: Acl): Promise<Grant>;
+  /** The same without waiting. @returns undefined where it takes a look at the account: `decide` does that. */
+  decideNow(question: AccessQuestion, acl: Acl): Grant | undefined;
 }
 
 /** An account is this and the id of its project. */
@@ -37,32 +47,70 @@ const DENIED: Grant = { allowed: false, owner: false };
 const ALLOWED: Grant = { allowed: true, owner: false };
 const OWNER: Grant = { allowed: true, owner: true };
 
+/** What an identity's scope and roles say, whatever it is that is asked for. */
+interface Standing {
+  /** Of the project that the token is for. */
+  account: string | undefined;
+  isReseller: boolean;
+  isOperator: boolean;
+  isReader: boolean;
+}
+
 /**
  * Decides by the roles of a Keystone token and by the container's ACL.
  *
  * Spec: Swift, "The Auth System": KeystoneAuth; the order of its checks.
  */
 export function createAccessControl(rules: AccessRules): AccessControl {
+  // A verifier that remembers tokens gives the same identity for the same token: its roles are looked at once.
+  const standings = new WeakMap<Identity, Standing>();
+
+  function standingOf(caller: Identity): Standing {
+    const known = standings.get(caller);
+    if (known) return known;
+    const standing = {
+      account: accountOf(caller),
+      isReseller: hasRole(caller, rules.resellerAdminRole),
+      isOperator: rules.operatorRoles.some((role) => hasRole(caller, role)),
+      isReader: rules.readerRoles.some((role) => hasRole(caller, role)),
+    };
+    standings.set(caller, standing);
+    return standing;
+  }
+
+  /** @param accountDomain that the names of an ACL are compared in; null where it is not known yet. */
+  function judge(question: AccessQuestion, acl: Acl, accountDomain: string | null): Grant | undefined {
+    const { method, path, caller } = question;
+    if (method === 'OPTIONS') return ALLOWED;
+    if (!caller) return anonymous(question, acl);
+    const standing = standingOf(caller);
+    if (standing.isReseller) return OWNER;
+    // Nobody deletes the account under their own feet.
+    if (path.container === undefined && method === 'DELETE') return DENIED;
+    if (acl.grants.size > 0) {
+      const named = isNamed(question, caller, acl, accountDomain);
+      if (named === undefined) return undefined;
+      if (named) return ALLOWED;
+    }
+    const byReferrer = referrerVerdict(question, acl);
+    if (byReferrer === true) return ALLOWED;
+    if (path.account !== standing.account) return DENIED;
+    if (standing.isOperator) return OWNER;
+    if (standing.isReader && (method === 'GET' || method === 'HEAD')) return ALLOWED;
+    if (byReferrer === false || acl.grants.size === 0) return DENIED;
+    const grants = [...acl.grants].map((grant) => grant.toLowerCase());
+    return caller.roles.some((role) => grants.includes(role.name.toLowerCase())) ? ALLOWED : DENIED;
+  }
+
   return {
-    async decide(request, aclText) {
-      if (request.method === 'OPTIONS') return ALLOWED;
-      const { caller } = request.context;
-      const acl = parseAcl(aclText);
-      if (!caller) return anonymous(request, acl);
-      if (hasRole(caller, rules.resellerAdminRole)) return OWNER;
-      const { account, container } = request.path;
-      // Nobody deletes the account under their own feet.
-      if (container === undefined && request.method === 'DELETE') return DENIED;
-      if (acl.grants.size > 0 && (await isNamed(rules, request, caller, acl))) return ALLOWED;
-      const byReferrer = referrerVerdict(request, acl);
-      if (byReferrer === true) return ALLOWED;
-      if (account !== accountOf(caller)) return DENIED;
-      if (rules.operatorRoles.some((role) => hasRole(caller, role))) return OWNER;
-      const isReading = request.method === 'GET' || request.method === 'HEAD';
-      if (isReading && rules.readerRoles.some((role) => hasRole(caller, role))) return ALLOWED;
-      if (byReferrer === false) return DENIED;
-      const grants = [...acl.grants].map((grant) => grant.toLowerCase());
-      return caller.roles.some((role) => grants.includes(role.name.toLowerCase())) ? ALLOWED : DENIED;
+    decideNow: (question, acl) => judge(question, acl, null),
+    async decide(request, acl = NO_ACL) {
+      const { method, path, context, headers } = request;
+      const question = { method, path, caller: context.caller, referer: headers['referer'] };
+      const judged = judge(question, acl, null);
+      if (judged) return judged;
+      const domain = (await rules.accountDomainOf(path.account)) ?? DEFAULT_DOMAIN_ID;
+      return judge(question, acl, domain) ?? DENIED;
     },
   };
 }
@@ -77,25 +125,30 @@ function accountOf(caller: Identity): string | undefined {
   return caller.scope.kind === 'project' ? ACCOUNT_PREFIX + caller.scope.project.id : undefined;
 }
 
-function anonymous(request: ProxyRequest, acl: Acl): Grant {
-  if (!request.path.account.startsWith(ACCOUNT_PREFIX)) return DENIED;
-  return referrerVerdict(request, acl) ? ALLOWED : DENIED;
+function anonymous(question: AccessQuestion, acl: Acl): Grant {
+  if (!question.path.account.startsWith(ACCOUNT_PREFIX)) return DENIED;
+  return referrerVerdict(question, acl) ? ALLOWED : DENIED;
 }
 
 /** Undefined where no referrer rule applies; a listing needs `.rlistings` beside it. */
-function referrerVerdict(request: ProxyRequest, acl: Acl): boolean | undefined {
-  if (!isReferrerAllowed(acl, request.headers['referer'])) return undefined;
-  return request.path.object !== undefined || acl.grants.has('.rlistings');
+function referrerVerdict(question: AccessQuestion, acl: Acl): boolean | undefined {
+  if (acl.referrers.length === 0 || !isReferrerAllowed(acl, question.referer)) return undefined;
+  return question.path.object !== undefined || acl.grants.has('.rlistings');
 }
 
-async function isNamed(rules: AccessRules, request: ProxyRequest, caller: Identity, acl: Acl): Promise<boolean> {
+/** Undefined where it depends on the account's domain, which is not known. */
+function isNamed(
+  question: AccessQuestion,
+  caller: Identity,
+  acl: Acl,
+  accountDomain: string | null,
+): boolean | undefined {
   const project = caller.scope.kind === 'project' ? caller.scope.project : undefined;
   const projects = project ? [project.id, '*'] : ['*'];
   const users = [caller.user.id, '*'];
   if (grantsAny(acl, projects, users)) return true;
   if (caller.user.domain.id !== DEFAULT_DOMAIN_ID || project?.domain.id !== DEFAULT_DOMAIN_ID) return false;
   if (!grantsAny(acl, [...projects, project.name], [...users, caller.user.name])) return false;
-  const { account } = request.path;
-  if (account === accountOf(caller)) return true;
-  return ((await rules.accountDomainOf(account)) ?? DEFAULT_DOMAIN_ID) === DEFAULT_DOMAIN_ID;
+  if (question.path.account === accountOf(caller)) return true;
+  return accountDomain === null ? undefined : accountDomain === DEFAULT_DOMAIN_ID;
 }

@@ -41,9 +41,13 @@ function cleanElement(header: string, element: string): string {
   return `.r:${isDenied ? '-' : ''}${host}`;
 }
 
+/** Names nobody. */
+export const NO_ACL: Acl = { referrers: [], grants: new Set() };
+
 /** Takes a stored ACL apart. */
 export function parseAcl(value: string | undefined): Acl {
-  const elements = value ? value.split(',') : [];
+  if (!value) return NO_ACL;
+  const elements = value.split(',');
   return {
     referrers: elements.filter((element) => element.startsWith('.r:')).map((element) => element.slice(3)),
     grants: new Set(elements.filter((element) => !element.startsWith('.r:')).map(unquote)),

@@ -1,3 +1,4 @@
+import type { Timestamp } from '../../common/timestamp.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import { writeToReplicas } from '../backend/replicas.ts';
 import { accountReports } from '../backend/reports.ts';
@@ -42,7 +43,7 @@ export async function putContainer(cluster: Cluster, put: ContainerPut): Promise
   const partition = ring.partitionOf(account, container);
   const replicas = ring.primaries(partition).length;
   const reportsOf = accountReports(cluster, account);
-  const created = await writeWithTimestamp(cluster, (timestamp) =>
+  const created = await changing(cluster, put, (timestamp) =>
     writeToReplicas(cluster, ring, partition, (device, replica) =>
       cluster.listingStoreAt(device).createContainer(
         { device: device.device, partition, account, container },
@@ -67,7 +68,7 @@ export async function changeContainer(
 ): Promise<void> {
   const { container: ring } = cluster.rings;
   const partition = ring.partitionOf(name.account, name.container);
-  await writeWithTimestamp(cluster, (timestamp) =>
+  await changing(cluster, name, (timestamp) =>
     writeToReplicas(cluster, ring, partition, (device) =>
       cluster
         .listingStoreAt(device)
@@ -82,7 +83,7 @@ export async function removeContainer(cluster: Cluster, name: { account: string;
   const partition = ring.partitionOf(name.account, name.container);
   const replicas = ring.primaries(partition).length;
   const reportsOf = accountReports(cluster, name.account);
-  await writeWithTimestamp(cluster, (timestamp) =>
+  await changing(cluster, name, (timestamp) =>
     writeToReplicas(cluster, ring, partition, (device, replica) =>
       cluster
         .listingStoreAt(device)
@@ -92,4 +93,17 @@ export async function removeContainer(cluster: Cluster, name: { account: string;
         ),
     ),
   );
+}
+
+/** A write after which no thread of this process believes what it remembers of the container, wherever its replicas are. */
+async function changing<T>(
+  cluster: Cluster,
+  { account, container }: { account: string; container: string },
+  write: (timestamp: Timestamp) => Promise<T>,
+): Promise<T> {
+  try {
+    return await writeWithTimestamp(cluster, write);
+  } finally {
+    cluster.containerChanges?.bump(account, container);
+  }
 }

@@ -4,6 +4,7 @@ import type { TimestampSource } from '../../common/timestamp.ts';
 import type { ListingStore } from '../../container-server/contract.ts';
 import type { ObjectStore } from '../../object-server/contract.ts';
 import type { Device, Ring } from '../../ring/contract.ts';
+import type { ContainerChanges } from './known-containers.ts';
 import type { Policies } from './policies.ts';
 
 /** Where things live and how they are reached: the rings, and a store for every device, in process or over HTTP. */
@@ -16,7 +17,7 @@ export interface Cluster {
   };
   objectStoreAt(device: Device): ObjectStore;
   listingStoreAt(device: Device): ListingStore;
-  /** Devices of this node are read first. */
+  /** Whether this node keeps the device: it is read first. */
   isLocal(device: Device): boolean;
   readonly policies: Policies;
   readonly timestamps: TimestampSource;
@@ -26,4 +27,8 @@ export interface Cluster {
   readonly nodeTimeoutMs: number;
   /** How long a write that has its quorum waits for the other replicas. */
   readonly postQuorumMs: number;
+  /** Undefined: containers are asked about for each request. */
+  readonly containerChanges: ContainerChanges | undefined;
+  /** How long a container with replicas on other nodes is remembered. */
+  readonly containerInfoTtlMs: number;
 }

@@ -4,12 +4,18 @@ import type { Cluster } from './cluster.ts';
 import { withDeadline } from './deadline.ts';
 import { agreed, isDecisive, type Outcome, quorumOf, settleByQuorum } from './quorum.ts';
 
-/** Devices to read a partition from: this node's primaries, the other primaries, then handoffs, a bounded number in all. */
+/**
+ * Devices to read a partition from: this node's primaries, the other primaries, then handoffs, a bounded number in all.
+ * This node's always in the same order, so that one of them has in memory what is read again (partitions spread the load);
+ * other nodes take turns.
+ */
 export function* readOrder(cluster: Cluster, ring: Ring, partition: number, rotation = 0): Generator<Device> {
   const primaries = ring.primaries(partition);
-  const turned = primaries.map((_, index) => primaries[(index + rotation) % primaries.length] as Device);
-  yield* turned.filter((device) => cluster.isLocal(device));
-  yield* turned.filter((device) => !cluster.isLocal(device));
+  for (const device of primaries) if (cluster.isLocal(device)) yield device;
+  for (let index = 0; index < primaries.length; index += 1) {
+    const device = primaries[(index + rotation) % primaries.length] as Device;
+    if (!cluster.isLocal(device)) yield device;
+  }
   yield* handoffsOf(ring, partition);
 }
 

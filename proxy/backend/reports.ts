@@ -1,5 +1,7 @@
+import { invariant } from '../../common/errors.ts';
 import type { ReplicaAddress } from '../../container-server/contract.ts';
 import type { ListingReport } from '../../object-server/contract.ts';
+import type { Ring } from '../../ring/contract.ts';
 import type { Cluster } from './cluster.ts';
 
 /**
@@ -12,11 +14,31 @@ export function listingReports(
   container: string,
 ): (replica: number) => ListingReport {
   const { container: ring } = cluster.rings;
-  const addresses = addressesOf(ring.partitionOf(account, container), ring);
-  return (replica) => {
-    const chosen = replica % addresses.length;
-    return { ...(addresses[chosen] as ReplicaAddress), others: addresses.filter((_, index) => index !== chosen) };
-  };
+  const reports = reportsOfPartition(ring, ring.partitionOf(account, container));
+  return (replica) => reportOf(reports, replica);
+}
+
+/** The report of one object replica, of those that `reportsOfPartition` gave. */
+export function reportOf(reports: readonly ListingReport[], replica: number): ListingReport {
+  const report = reports[replica % reports.length];
+  invariant(report !== undefined, 'a container has replicas');
+  return report;
+}
+
+/** By ring and partition: as many as the container ring has partitions. */
+const known = new WeakMap<Ring, Map<number, readonly ListingReport[]>>();
+
+/** One report per container replica; the same objects whenever it is asked for the same partition. */
+export function reportsOfPartition(ring: Ring, partition: number): readonly ListingReport[] {
+  const ofRing = known.get(ring) ?? new Map<number, readonly ListingReport[]>();
+  known.set(ring, ofRing);
+  let reports = ofRing.get(partition);
+  if (!reports) {
+    const addresses = addressesOf(partition, ring);
+    reports = addresses.map((address) => ({ ...address, others: addresses.filter((each) => each !== address) }));
+    ofRing.set(partition, reports);
+  }
+  return reports;
 }
 
 /** The account replicas that each container replica reports to: between them, every account replica is told. */
@@ -32,9 +54,6 @@ export function accountReports(
   };
 }
 
-function addressesOf(
-  partition: number,
-  ring: { primaries(partition: number): readonly { ip: string; port: number; device: string }[] },
-): ReplicaAddress[] {
+function addressesOf(partition: number, ring: Ring): ReplicaAddress[] {
   return ring.primaries(partition).map(({ ip, port, device }) => ({ ip, port, device, partition }));
 }

@@ -8,7 +8,7 @@ import {
   type ProxyResponse,
 } from '../message.ts';
 import { multipartRanges } from './multipart-ranges.ts';
-import { contentRange, parseRange, satisfiableRanges } from './ranges.ts';
+import { type ByteRange, contentRange, parseRange, satisfiableRanges } from './ranges.ts';
 
 /**
  * Conditions and ranges of GET and HEAD, for whatever the features below make of an object: its own bytes or those of its segments.
@@ -24,14 +24,14 @@ export const conditionalRange: Feature = (next) => async (request) => {
     throw error;
   });
   if (response.status !== 200) return response;
-  const status = conditionStatus(request, response.headers);
+  const status = conditionStatus(request.headers, response.headers);
   if (status === undefined) return request.method === 'GET' ? applyRange(request, response) : response;
   await response.body?.close();
   return { status, headers: response.headers, body: contentOf('') };
 };
 
-/** 304 or 412 where a condition says so. */
-function conditionStatus({ headers }: ProxyRequest, answer: Headers): 304 | 412 | undefined {
+/** 304 or 412 where a condition of the request says so of the object that `answer` describes. */
+export function conditionStatus(headers: Headers, answer: Headers): 304 | 412 | undefined {
   const etag = normalizeEtag(answer['etag'] ?? '');
   const { 'if-none-match': ifNoneMatch, 'if-match': ifMatch } = headers;
   if (matches(ifNoneMatch, etag)) return 304;
@@ -64,10 +64,10 @@ function isNotFound(error: unknown): boolean {
 
 async function applyRange(request: ProxyRequest, response: ProxyResponse): Promise<ProxyResponse> {
   const { body } = response;
-  const specs = parseRange(request.headers['range']);
-  if (!specs || !isSized(body) || !isRangeCurrent(request.headers['if-range'], response.headers)) return response;
+  if (!isSized(body)) return response;
   const { sizeBytes } = body;
-  const ranges = satisfiableRanges(specs, sizeBytes);
+  const ranges = currentRanges(request.headers, response.headers, sizeBytes);
+  if (!ranges) return response;
   const [range, ...more] = ranges;
   if (!range) {
     await body.close();
@@ -86,6 +86,13 @@ async function applyRange(request: ProxyRequest, response: ProxyResponse): Promi
     headers: { ...response.headers, 'content-type': multipart.contentType },
     body: multipart.content,
   };
+}
+
+/** The ranges that a request asks for; none where it asks for nothing that is there. Undefined: the whole is wanted. */
+export function currentRanges(headers: Headers, answer: Headers, sizeBytes: number): ByteRange[] | undefined {
+  const specs = parseRange(headers['range']);
+  if (!specs || !isRangeCurrent(headers['if-range'], answer)) return undefined;
+  return satisfiableRanges(specs, sizeBytes);
 }
 
 function isSized(content: Content | undefined): content is Content & { sizeBytes: number } {

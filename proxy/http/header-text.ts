@@ -15,9 +15,14 @@ export function decodeHeaders(incoming: IncomingHttpHeaders): Headers {
     if (value === undefined) continue;
     const text = typeof value === 'string' ? value : value.join(', ');
     const known = UNDERSCORED.test(name) ? name.replaceAll('_', '-') : name;
-    headers[known] = isAscii(text) ? text : Buffer.from(text, 'latin1').toString('utf8');
+    headers[known] = decodeHeaderValue(text);
   }
   return headers;
+}
+
+/** UTF-8 that Node read as latin1. */
+export function decodeHeaderValue(text: string): string {
+  return isAscii(text) ? text : Buffer.from(text, 'latin1').toString('utf8');
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones that would end the header.

@@ -5,6 +5,7 @@ import { ApiError } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
 import { refusal, renderedRefusal } from '../errors.ts';
 import { contentOf, type Handler, type Headers, NO_BODY, type ProxyRequest, type ProxyResponse } from '../message.ts';
+import type { StraightWay } from '../plain/straight-way.ts';
 import { parseTarget } from '../routes/path.ts';
 import { clientBody } from './client-body.ts';
 import { decodeHeaders } from './header-text.ts';
@@ -13,6 +14,8 @@ import { newTransactionId } from './transaction-id.ts';
 import { drain, isMuchUnread } from './unread-body.ts';
 
 export interface ObjectApiOptions {
+  /** Takes what it can, before anything else looks at the request. */
+  straightWay: StraightWay;
   pipeline: Handler;
   verifier: TokenVerifier;
   clock: Clock;
@@ -23,8 +26,8 @@ export interface ObjectApiOptions {
 }
 
 export interface ObjectApi {
-  /** Serves one request, to its end. Never rejects. */
-  serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Promise<void>;
+  /** Serves one request, to its end, and calls `done` then. */
+  serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean, done: () => void): void;
   /** Resolves when no request is running. */
   idle(): Promise<void>;
 }
@@ -33,17 +36,44 @@ const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** The object API on Node's own request and response: no body is parsed, none is held in memory. */
 export function createObjectApi(options: ObjectApiOptions): ObjectApi {
-  const running = new Set<Promise<void>>();
+  let running = 0;
+  let rest: (() => void)[] = [];
+
+  async function run(work: Promise<void>, done: () => void): Promise<void> {
+    running += 1;
+    await work;
+    running -= 1;
+    done();
+    if (running > 0) return;
+    for (const resolve of rest) resolve();
+    rest = [];
+  }
+
+  function takeStraight(request: IncomingMessage, response: ServerResponse): boolean | Promise<void> {
+    try {
+      return options.straightWay(request, response);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Takes the straight way to its end. Never rejects. */
+  async function served(work: Promise<void>, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      await new Exchange(options, request, response, false).fail(error);
+    }
+  }
+
   return {
-    async serve(request, response, expectsContinue) {
-      const exchange = new Exchange(options, request, response, expectsContinue).run();
-      running.add(exchange);
-      await exchange;
-      running.delete(exchange);
+    serve(request, response, expectsContinue, done) {
+      const taken = expectsContinue || options.isClosing() ? false : takeStraight(request, response);
+      if (taken === true) done();
+      else if (taken) void run(served(taken, request, response), done);
+      else void run(new Exchange(options, request, response, expectsContinue).run(), done);
     },
-    async idle() {
-      while (running.size > 0) await Promise.all(running);
-    },
+    idle: () => (running === 0 ? Promise.resolve() : new Promise((resolve) => rest.push(resolve))),
   };
 }
 
@@ -121,7 +151,8 @@ class Exchange {
     }
   }
 
-  private async fail(error: unknown): Promise<void> {
+  /** Answers an error. Never rejects. */
+  async fail(error: unknown): Promise<void> {
     const { logger } = this.options;
     const refused = error instanceof ApiError ? error : refusal(500, { cause: error });
     const { transactionId } = this;

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { HTML, pageOf, reasonOf, refusal } from '../errors.ts';
 import { type Content, contentOf, type Headers, type ProxyResponse } from '../message.ts';
 import { encodeHeaderValue, titleCase } from './header-text.ts';
+import { httpDateNow } from './http-date.ts';
 
 export interface SendOptions {
   response: ServerResponse;
@@ -72,11 +73,18 @@ async function sendBody(status: number, headers: Headers, body: Content, options
 function sendHead(status: number, headers: Headers, sizeBytes: number | undefined, options: SendOptions): void {
   const lines: string[] = [];
   for (const [name, value] of Object.entries(headers)) lines.push(titleCase(name), encodeHeaderValue(value));
-  if (sizeBytes !== undefined) lines.push('Content-Length', String(sizeBytes));
-  lines.push('X-Trans-Id', options.transactionId, 'X-Openstack-Request-Id', options.transactionId);
-  lines.push('Date', new Date().toUTCString());
-  if (options.closes) lines.push('Connection', 'close');
+  finishHead(lines, { sizeBytes, transactionId: options.transactionId, closes: options.closes });
   options.response.writeHead(status, reasonOf(status), lines);
+}
+
+/** Adds the lines that end every head. */
+export function finishHead(
+  lines: string[],
+  { sizeBytes, transactionId, closes }: { sizeBytes: number | undefined; transactionId: string; closes: boolean },
+): void {
+  if (sizeBytes !== undefined) lines.push('Content-Length', String(sizeBytes));
+  lines.push('X-Trans-Id', transactionId, 'X-Openstack-Request-Id', transactionId, 'Date', httpDateNow());
+  if (closes) lines.push('Connection', 'close');
 }
 
 /** Gives the client bytes, one chunk at a time: a chunk's memory is free again when its write resolves. */

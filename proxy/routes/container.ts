@@ -1,7 +1,7 @@
 import { httpDateOf } from '../../common/timestamp.ts';
 import type { ContainerInfo } from '../../container-server/contract.ts';
 import { denial, type Grant } from '../access/access-control.ts';
-import { cleanAcl } from '../access/acl.ts';
+import { cleanAcl, parseAcl } from '../access/acl.ts';
 import { listObjects, readContainerInfo } from '../actions/read-listing.ts';
 import { changeContainer, putContainer as createContainer, removeContainer } from '../actions/write-listing.ts';
 import type { Policies } from '../backend/policies.ts';
@@ -86,7 +86,7 @@ async function requireReadable(
 ): Promise<ContainerInfo> {
   const { account, container } = containerPathOf(request);
   const info = await readContainerInfo(cluster, account, container);
-  if (!grant.allowed && !(await access.decide(request, info?.metadata['x-container-read'])).allowed)
+  if (!grant.allowed && !(await access.decide(request, parseAcl(info?.metadata['x-container-read']))).allowed)
     throw denial(request);
   if (!info) throw refusal(404);
   return info;

@@ -1,6 +1,4 @@
-import type { ContainerInfo } from '../../container-server/contract.ts';
 import { denial, type Grant } from '../access/access-control.ts';
-import { readContainerInfo } from '../actions/read-listing.ts';
 import type { ObjectName } from '../actions/read-object.ts';
 import { refusal } from '../errors.ts';
 import { objectPathOf, type ProxyRequest } from '../message.ts';
@@ -14,15 +12,15 @@ import type { Services } from './route.ts';
  */
 export async function openContainer(
   request: ProxyRequest,
-  { cluster, access }: Services,
+  { cluster, access, containers }: Services,
   grant: Grant,
-  aclHeader: 'x-container-read' | 'x-container-write',
+  aclName: 'readAcl' | 'writeAcl',
 ): Promise<ObjectName | undefined> {
   const path = objectPathOf(request.path);
   if (!path) throw refusal(404);
-  const info: ContainerInfo | undefined = await readContainerInfo(cluster, path.account, path.container);
-  if (!grant.allowed && !(await access.decide(request, info?.metadata[aclHeader])).allowed) throw denial(request);
-  if (!info) return undefined;
-  if (!cluster.policies.byIndex(info.policyIndex)) throw refusal(503, { body: 'Unknown Storage Policy' });
-  return { ...path, policyIndex: info.policyIndex };
+  const known = await containers.find(path.account, path.container);
+  if (!grant.allowed && !(await access.decide(request, known?.[aclName])).allowed) throw denial(request);
+  if (!known) return undefined;
+  if (!cluster.policies.byIndex(known.policyIndex)) throw refusal(503, { body: 'Unknown Storage Policy' });
+  return { ...path, policyIndex: known.policyIndex };
 }

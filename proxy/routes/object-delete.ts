@@ -6,7 +6,7 @@ import type { Route } from './route.ts';
 export const deleteObject: Route = {
   asksAcl: true,
   async handle(request, services, grant) {
-    const name = await openContainer(request, services, grant, 'x-container-write');
+    const name = await openContainer(request, services, grant, 'writeAcl');
     if (!name) throw refusal(404);
     const { existed } = await removeObject(services.cluster, name);
     if (!existed) throw refusal(404);

@@ -10,14 +10,15 @@ import type { Route } from './route.ts';
 export const getObject: Route = {
   asksAcl: true,
   async handle(request, services, grant) {
-    const name = await openContainer(request, services, grant, 'x-container-read');
+    const name = await openContainer(request, services, grant, 'readAcl');
     if (!name) throw refusal(404);
     const { state, content } = await readObject(services.cluster, name, isTrue(request.headers['x-newest']));
     return { status: 200, headers: objectHeaders(state), body: content };
   },
 };
 
-function objectHeaders(state: ObjectState): Headers {
+/** What an answer says of an object, in the order in which it is sent. */
+export function objectHeaders(state: ObjectState): Headers {
   return {
     ...state.fixedMetadata,
     ...state.metadata,

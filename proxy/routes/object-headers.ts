@@ -3,7 +3,7 @@ import { plainRefusal } from '../errors.ts';
 import type { Headers } from '../message.ts';
 
 /** What an object keeps beside its user metadata, and a POST replaces. */
-const KEPT_HEADERS = [
+export const KEPT_HEADERS = [
   'content-disposition',
   'content-encoding',
   'content-language',

@@ -8,7 +8,7 @@ import type { Route } from './route.ts';
 export const postObject: Route = {
   asksAcl: true,
   async handle(request, services, grant) {
-    const name = await openContainer(request, services, grant, 'x-container-write');
+    const name = await openContainer(request, services, grant, 'writeAcl');
     if (!name) throw refusal(404);
     checkMetadata(request.headers, 'object');
     const deleteAt = parseDeleteAt(request.headers, services.cluster.clock);

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import type { Clock } from '../../common/clock.ts';
 import { httpDateOf } from '../../common/timestamp.ts';
 import { putObject as storeObject } from '../actions/put-object.ts';
 import { isRefusal, plainRefusal, refusal } from '../errors.ts';
@@ -17,21 +18,15 @@ export const putObject: Route = {
     const ifNoneMatch = headers['if-none-match'];
     if (ifNoneMatch !== undefined && !ifNoneMatch.includes('*'))
       throw plainRefusal(400, 'If-None-Match only supports *');
-    const name = await openContainer(request, services, grant, 'x-container-write');
+    const name = await openContainer(request, services, grant, 'writeAcl');
     if (!name) throw refusal(404);
     checkLength(headers, body.sizeBytes, services.maxFileBytes);
-    checkName(name.object);
-    const contentType = contentTypeOf(headers, name.object);
-    const deleteAt = parseDeleteAt(headers, services.cluster.clock);
-    checkMetadata(headers, 'object');
     const stored = await storeObject(services.cluster, {
       name,
-      contentType,
+      ...newObjectFields(headers, name.object, services.cluster.clock),
       fixedMetadata: fixedMetadata(headers),
-      metadata: changeableMetadata(headers, deleteAt),
       onlyIfAbsent: ifNoneMatch !== undefined,
       body,
-      expectedEtag: expectedEtagOf(headers),
       mostBytes: services.maxFileBytes,
     }).catch((error: unknown) => {
       // Swift's word for a write that is older than what is there, and so is already overwritten.
@@ -41,6 +36,24 @@ export const putObject: Route = {
     return { status: 201, headers: { etag: stored.etag, 'last-modified': httpDateOf(stored.timestamp) } };
   },
 };
+
+/** What a client's headers say of the object that it stores. */
+export interface NewObjectFields {
+  contentType: string;
+  /** Replaced by a POST. */
+  metadata: Record<string, string>;
+  /** MD5 that the body shall have, lower case hex. */
+  expectedEtag: string | undefined;
+}
+
+/** @throws ApiError 400. */
+export function newObjectFields(headers: Headers, object: string, clock: Clock): NewObjectFields {
+  checkName(object);
+  const contentType = contentTypeOf(headers, object);
+  const deleteAt = parseDeleteAt(headers, clock);
+  checkMetadata(headers, 'object');
+  return { contentType, metadata: changeableMetadata(headers, deleteAt), expectedEtag: expectedEtagOf(headers) };
+}
 
 function checkLength(headers: Headers, sizeBytes: number | undefined, mostBytes: number): void {
   if (sizeBytes === undefined && headers['transfer-encoding']?.toLowerCase() !== 'chunked')

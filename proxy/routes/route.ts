@@ -1,11 +1,14 @@
 import type { AccessControl, Grant } from '../access/access-control.ts';
 import type { Cluster } from '../backend/cluster.ts';
+import type { KnownContainers } from '../backend/known-containers.ts';
 import type { ProxyRequest, ProxyResponse } from '../message.ts';
 
 /** What every route works with. */
 export interface Services {
   readonly cluster: Cluster;
   readonly access: AccessControl;
+  /** What is remembered of containers, for requests about their objects. */
+  readonly containers: KnownContainers;
   /** Largest object, bytes. */
   readonly maxFileBytes: number;
 }

@@ -6,6 +6,7 @@ import {
   type ListingReport,
   type Metadata,
   type NewObject,
+  type ObjectReading,
   type ObjectState,
   type ObjectStore,
   type ObjectTarget,
@@ -62,6 +63,26 @@ export class FakeObjectStore implements ObjectStore {
 
   put(target: ObjectTarget, version: NewObject, whole: WholeBody): Promise<void> {
     return putInSteps(this, target, version, whole);
+  }
+
+  openNow(target: ObjectTarget): ObjectReading | undefined {
+    const stored = this.objects.get(keyOf(target));
+    const state = stateOf(stored);
+    if (!state || !stored?.data || this.faults.unavailable) return undefined;
+    const { bytes } = stored.data;
+    this.openReadings += 1;
+    let closed = false;
+    return {
+      state,
+      body: () => {
+        throw new Error('a reading that is taken at once is asked for its body at once');
+      },
+      bodyNow: () => (this.faults.corruptAt === undefined ? Buffer.from(bytes) : undefined),
+      close: async () => {
+        if (!closed) this.openReadings -= 1;
+        closed = true;
+      },
+    };
   }
 
   async open(target: ObjectTarget) {

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import type { Identity } from '../../../auth/guard/contract.ts';
 import type { Clock } from '../../../common/clock.ts';
 import type { Service } from '../../../common/http/app.ts';
+import { openContainerChanges } from '../../../container-server/changes.ts';
 import { type ProxyConfig, proxyConfig } from '../../../proxy/config.ts';
 import { buildProxy, type ProxyDeps } from '../../../proxy/service.ts';
 import { FakeListingStore } from './fake-listing-store.ts';
@@ -17,6 +18,8 @@ export interface FakeSwiftOptions {
   replicas?: number;
   config?: Partial<ProxyConfig>;
   deps?: Partial<ProxyDeps>;
+  /** Whether devices are this node's and what is known of containers and tokens is remembered: plain requests go the straight way. */
+  straight?: boolean;
 }
 
 /** A proxy over stores in memory, listening on a free port of loopback. */
@@ -51,8 +54,21 @@ export class FakeSwift {
       verifier: { verify: async (token) => this.identities.get(token) },
       identity: { authUrl: 'http://127.0.0.1:1/v3' },
       storageUrl: () => this.url,
+      ...(options.straight ? this.straightDeps() : {}),
       ...options.deps,
     });
+  }
+
+  /** Fakes do not count their own changes: all of a test's go through this proxy, which counts those that it makes. */
+  private straightDeps(): Partial<ProxyDeps> {
+    return {
+      isLocal: () => true,
+      containerChanges: openContainerChanges(),
+      verifier: {
+        verify: async (token) => this.identities.get(token),
+        verifyNow: (token) => this.identities.get(token),
+      },
+    };
   }
 
   static async start(options: FakeSwiftOptions = {}): Promise<FakeSwift> {

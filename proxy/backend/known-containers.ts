@@ -1,0 +1,95 @@
+import { RecentMap } from '../../common/recent-map.ts';
+import type { ContainerInfo } from '../../container-server/contract.ts';
+import type { ListingReport } from '../../object-server/contract.ts';
+import { type Acl, parseAcl } from '../access/acl.ts';
+import { MOST_ABSENT_CONTAINERS, MOST_KNOWN_CONTAINERS } from '../limits.ts';
+import type { Cluster } from './cluster.ts';
+import { reportsOfPartition } from './reports.ts';
+
+/** Counts changes of this node's containers; all threads of its process see them. Made by `container-server/changes.ts`. */
+export interface ContainerChanges {
+  current(account: string, container: string): number;
+  bump(account: string, container: string): void;
+}
+
+/** What requests for its objects need of a container. */
+export interface KnownContainer {
+  readonly policyIndex: number;
+  readonly readAcl: Acl;
+  readonly writeAcl: Acl;
+  /** Whether nothing stands in it that a feature looks at when its objects are read or written: the straight way is open. */
+  readonly isPlain: boolean;
+  /** By object replica (modulo): where its listing row goes. The same objects for every write. */
+  readonly reports: readonly ListingReport[];
+}
+
+/** Features keep their settings of a container under such names; a client's quotas stand in its plain metadata. */
+const FEATURE_SETTING = /^x-container-(sysmeta-|meta-quota-)/;
+
+interface Remembered {
+  /** Undefined: there is no such container. */
+  known: KnownContainer | undefined;
+  /** The count of changes *before* the container was asked about. */
+  changes: number;
+  untilMs: number;
+}
+
+/** Who is asked about a container. @throws ApiError 503. */
+export type AskContainer = (account: string, container: string) => Promise<ContainerInfo | undefined>;
+
+/**
+ * Remembers containers: of this node's own as long as they have not changed, which all its threads can see at once; of those with
+ * replicas elsewhere no longer than `containerInfoTtlMs`. Without a count of changes it remembers nothing.
+ */
+export class KnownContainers {
+  private readonly cluster: Cluster;
+  private readonly ask: AskContainer;
+  private readonly present = new RecentMap<Remembered>(MOST_KNOWN_CONTAINERS);
+  /** Apart: a flood of made-up names forgets no container that is there. */
+  private readonly absent = new RecentMap<Remembered>(MOST_ABSENT_CONTAINERS);
+
+  constructor(cluster: Cluster, ask: AskContainer) {
+    this.cluster = cluster;
+    this.ask = ask;
+  }
+
+  /** A container that is surely there. Undefined: not remembered, or not there: `find` tells. */
+  now(account: string, container: string): KnownContainer | undefined {
+    const remembered = this.present.get(`${account}/${container}`);
+    return remembered && this.isCurrent(remembered, account, container) ? remembered.known : undefined;
+  }
+
+  /** @returns undefined where there is no such container. @throws ApiError 503. */
+  async find(account: string, container: string): Promise<KnownContainer | undefined> {
+    const key = `${account}/${container}`;
+    const remembered = this.present.get(key) ?? this.absent.get(key);
+    if (remembered && this.isCurrent(remembered, account, container)) return remembered.known;
+    const { containerChanges, rings, clock } = this.cluster;
+    const changes = containerChanges?.current(account, container) ?? 0;
+    const partition = rings.container.partitionOf(account, container);
+    const info = await this.ask(account, container);
+    const known = info && this.knownOf(info, partition);
+    if (!containerChanges) return known;
+    const isLocal = rings.container.primaries(partition).every((device) => this.cluster.isLocal(device));
+    const untilMs = isLocal ? Number.POSITIVE_INFINITY : clock.nowMs() + this.cluster.containerInfoTtlMs;
+    this.present.delete(key);
+    this.absent.delete(key);
+    (known ? this.present : this.absent).set(key, { known, changes, untilMs });
+    return known;
+  }
+
+  private isCurrent({ changes, untilMs }: Remembered, account: string, container: string): boolean {
+    if (this.cluster.containerChanges?.current(account, container) !== changes) return false;
+    return untilMs === Number.POSITIVE_INFINITY || this.cluster.clock.nowMs() < untilMs;
+  }
+
+  private knownOf({ policyIndex, metadata }: ContainerInfo, partition: number): KnownContainer {
+    return {
+      policyIndex,
+      readAcl: parseAcl(metadata['x-container-read']),
+      writeAcl: parseAcl(metadata['x-container-write']),
+      isPlain: !Object.keys(metadata).some((name) => FEATURE_SETTING.test(name)),
+      reports: reportsOfPartition(this.cluster.rings.container, partition),
+    };
+  }
+}

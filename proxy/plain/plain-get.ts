@@ -1,0 +1,93 @@
+import type { ObjectReading, ObjectTarget } from '../../object-server/contract.ts';
+import { conditionStatus, currentRanges } from '../features/conditional-range.ts';
+import { type ByteRange, contentRange } from '../features/ranges.ts';
+import { decodeHeaders } from '../http/header-text.ts';
+import type { Exchange, StraightServices } from './exchange.ts';
+import { type ObjectHead, objectHeadOf } from './object-head.ts';
+import { openPlainContainer } from './plain-container.ts';
+
+/**
+ * Answers a GET or HEAD at once where all that it needs is in this thread's memory: the caller, the container, the object's state and,
+ * for a GET, its whole body; and where it is answered 200, 206 with one range, 304 or 412.
+ *
+ * @returns whether it did; if not, nothing was sent.
+ */
+export function plainGet(exchange: Exchange, services: StraightServices): boolean {
+  const { path, verb, headers } = exchange.request;
+  const { cluster } = services;
+  const container = openPlainContainer(exchange, services, 'readAcl');
+  if (!container) return false;
+  const { policyIndex } = container;
+  const ring = cluster.rings.object(policyIndex);
+  const { account, container: containerName, object } = path;
+  const partition = ring.partitionOf(account, containerName, object);
+  for (const device of ring.primaries(partition)) {
+    if (!cluster.isLocal(device)) continue;
+    const target: ObjectTarget = {
+      device: device.device,
+      partition,
+      account,
+      container: containerName,
+      object,
+      policyIndex,
+    };
+    const reading = cluster.objectStoreAt(device).openNow?.(target);
+    if (!reading) continue;
+    const isAnswered = answer(exchange, reading, verb === 'HEAD', isConditional(headers));
+    void reading.close();
+    return isAnswered;
+  }
+  return false;
+}
+
+function isConditional(headers: Readonly<Record<string, unknown>>): boolean {
+  return (
+    headers['range'] !== undefined ||
+    headers['if-none-match'] !== undefined ||
+    headers['if-modified-since'] !== undefined ||
+    headers['if-match'] !== undefined ||
+    headers['if-unmodified-since'] !== undefined
+  );
+}
+
+function answer(exchange: Exchange, reading: ObjectReading, isHead: boolean, isConditional: boolean): boolean {
+  const { state } = reading;
+  const head = objectHeadOf(state);
+  if (!head || head.deleteAtSeconds <= exchange.nowMs() / 1000) return false;
+  if (isConditional) return answerConditional(exchange, reading, head, isHead);
+  const body = isHead ? undefined : reading.bodyNow?.();
+  if (!isHead && !body) return false;
+  exchange.answer(200, head.lines, state.sizeBytes, body);
+  return true;
+}
+
+function answerConditional(exchange: Exchange, reading: ObjectReading, head: ObjectHead, isHead: boolean): boolean {
+  const { sizeBytes } = reading.state;
+  const headers = decodeHeaders(exchange.request.headers);
+  const status = conditionStatus(headers, head.headers);
+  if (status !== undefined) {
+    exchange.answer(status, head.lines, status === 304 && !isHead ? undefined : 0, undefined);
+    return true;
+  }
+  if (isHead) {
+    exchange.answer(200, head.lines, sizeBytes, undefined);
+    return true;
+  }
+  const ranges = currentRanges(headers, head.headers, sizeBytes);
+  const range = onlyOne(ranges, sizeBytes);
+  if (range === 'several') return false;
+  const body = reading.bodyNow?.();
+  if (!body) return false;
+  if (!range) exchange.answer(200, head.lines, sizeBytes, body);
+  else {
+    const lines = [...head.lines, 'Content-Range', contentRange(range, sizeBytes)];
+    exchange.answer(206, lines, range.end - range.start, body.subarray(range.start, range.end));
+  }
+  return true;
+}
+
+/** Undefined: the whole. */
+function onlyOne(ranges: readonly ByteRange[] | undefined, sizeBytes: number): ByteRange | 'several' | undefined {
+  if (!ranges || (sizeBytes === 0 && ranges.length > 0)) return undefined;
+  return ranges.length === 1 && ranges[0] ? ranges[0] : 'several';
+}

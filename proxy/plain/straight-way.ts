@@ -1,0 +1,32 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Exchange, type StraightServices } from './exchange.ts';
+import { plainDelete } from './plain-delete.ts';
+import { plainGet } from './plain-get.ts';
+import { plainPut } from './plain-put.ts';
+import { parsePlainRequest } from './plain-request.ts';
+
+/**
+ * The straight way of plain requests: GET, HEAD, PUT and DELETE of one object, without a query or a header that could mean something to
+ * a feature, by a caller and in a container that this thread knows. It answers what the pipeline would, byte for byte but for
+ * transaction id and date, with a fraction of its work. Everything else, refusals before the body included, is the pipeline's.
+ *
+ * @returns true: answered. A promise: being served; it rejects with what is to be answered. False: nothing has happened.
+ */
+export type StraightWay = (incoming: IncomingMessage, response: ServerResponse) => boolean | Promise<void>;
+
+export function createStraightWay(services: StraightServices): StraightWay {
+  return (incoming, response) => {
+    const request = parsePlainRequest(incoming);
+    if (!request) return false;
+    const exchange = new Exchange(services, request, incoming, response);
+    switch (request.verb) {
+      case 'GET':
+      case 'HEAD':
+        return plainGet(exchange, services);
+      case 'PUT':
+        return plainPut(exchange, services) ?? false;
+      case 'DELETE':
+        return plainDelete(exchange, services) ?? false;
+    }
+  };
+}
