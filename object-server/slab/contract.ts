@@ -5,6 +5,16 @@ import type { ListingReport, Metadata } from '../contract.ts';
  * Slabs: segments of one size on each device that hold needles, one needle per version of an object. Spec: docs/formats/slab.md
  *
  * A needle is the commit record of its version, and its pending listing update until that is acknowledged or noted in the index.
+ *
+ * How they are opened (`folder` is the device's slab folder, which must be there):
+ * - `openSlabWriter({ disk, folder, share, lane, device, indexed, logger, segmentBytes? }): SlabWriter` (slab-writer.ts), after recovery;
+ * - `openSlabReader({ disk, folder }): SlabReader` (slab-reader.ts);
+ * - `scanSegment(disk, folder, segment, from?): AsyncGenerator<Scanned>` (scan-segment.ts), of a segment that nobody writes;
+ * - `listSegments(disk, folder): Promise<SegmentInfo[]>` (list-segments.ts);
+ * - `releaseSegment({ disk, folder, share }, segment)` sealed → free, `removeSegment(…)` free → absent (release-segment.ts).
+ *
+ * What recovery owes them: `share.nextGeneration` above every generation ever used and at least 1; `share.segments` with a state for each
+ * file (free where it holds nothing, else sealed); `share.settled` of lanes without a writer.
  */
 
 export type VersionKind = 'data' | 'metadata' | 'tombstone';
@@ -53,13 +63,13 @@ export interface Location {
 export interface SlabWriter {
   /**
    * Writes a needle. Needles that come while a batch is being written share the next one; a lone needle is not delayed.
-   * Resolves when it is on stable storage *and* `indexed` (see `SlabWriterDeps`) of its batch has resolved.
+   * Resolves when it is on stable storage *and* `indexed` of its batch has resolved. Until then nothing it refers to may change.
    * @throws InsufficientStorage (no segment to be had), DeviceUnavailable (the write failed: its segment is sealed), DeviceBusy (too many wait).
    */
   append(needle: Needle, options?: { belowReserve?: boolean }): Promise<Location>;
   /** Nobody needs to hear of this needle again after a crash but the index: see `settledTo`. */
   settle(location: Location): void;
-  /** Resolves when nothing is being written. */
+  /** Resolves when nothing waits, is being written or is being indexed. */
   idle(): Promise<void>;
   /** Waits, seals its segment, closes its file. */
   close(): Promise<void>;
@@ -76,7 +86,10 @@ export interface SlabReader {
    * @throws CorruptNeedleError; the disk's own errors.
    */
   read(location: Location): Promise<Needle | undefined>;
-  /** The same, blocking: for what was written or read recently. */
+  /**
+   * The same, blocking: for what was written or read recently. Undefined also where its segment is not open or it is not what it
+   * should be: then `read` opens it, or tells.
+   */
   readNow(location: Location): Needle | undefined;
   close(): Promise<void>;
 }
