@@ -1,0 +1,8 @@
+/** Bodies are read in pieces of this size, one ahead: two of them are a piece of the pool. */
+export const READ_BYTES = 512 << 10;
+/** Checksums that are read at once: those of 64 MiB of body. */
+export const CHECKSUMS_PER_READ = 1024;
+/** So much of a body is flushed at a time while the rest arrives: the flush at the end finds little left to do. */
+export const FLUSH_BYTES = 64 << 20;
+/** Names of files read lately that are remembered per thread and device. */
+export const MOST_REMEMBERED_NAMES = 1024;

@@ -1,0 +1,75 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { DiskFile } from '../../../../object-server/disk/contract.ts';
+import { DirectFile } from '../../../../object-server/disk/direct-file.ts';
+
+class Way implements DiskFile {
+  readonly calls: string[] = [];
+  failure: string | undefined;
+
+  read = async (into: Uint8Array, position: number) => this.note(`read ${into.length} at ${position}`, into.length);
+  readNow = (into: Uint8Array, position: number) => this.note(`readNow ${into.length} at ${position}`, into.length);
+  write = async (parts: readonly Uint8Array[], position: number) =>
+    this.note(`write ${parts.map(({ length }) => length).join('+')} at ${position}`, undefined);
+  sync = async () => this.note('sync', undefined);
+  sizeBytes = async () => this.note('sizeBytes', 5);
+  truncate = async (sizeBytes: number) => this.note(`truncate ${sizeBytes}`, undefined);
+  close = async () => this.note('close', undefined);
+
+  private note<T>(call: string, result: T): T {
+    this.calls.push(call);
+    if (this.failure) throw Object.assign(new Error(this.failure), { code: this.failure });
+    return result;
+  }
+}
+
+describe('a file that is read and written past the page cache', () => {
+  let plain: Way;
+  let direct: Way;
+  let file: DirectFile;
+  const memory = new Uint8Array(new SharedArrayBuffer(16384));
+
+  beforeEach(() => {
+    [plain, direct] = [new Way(), new Way()];
+    file = new DirectFile(plain, direct);
+  });
+
+  it('whole blocks go the direct way, all else the plain one', async () => {
+    await file.write([memory.subarray(0, 4096), memory.subarray(4096, 12288)], 8192);
+    expect(await file.read(memory.subarray(4096), 0)).toBe(12288);
+    expect(direct.calls).toEqual(['write 4096+8192 at 8192', 'read 12288 at 0']);
+    await file.write([memory.subarray(0, 4096), memory.subarray(0, 1)], 0);
+    await file.write([memory.subarray(0, 4096)], 512);
+    await file.write([memory.subarray(1, 4097)], 0);
+    await file.read(memory.subarray(0, 10), 0);
+    file.readNow(memory.subarray(0, 4096), 0);
+    expect(plain.calls.length).toBe(5);
+    expect(direct.calls.length).toBe(2);
+  });
+
+  it('size, flush and cut are the file’s, closing is both ways’', async () => {
+    await file.sync();
+    expect(await file.sizeBytes()).toBe(5);
+    await file.truncate(3);
+    await file.close();
+    expect(plain.calls).toEqual(['sync', 'sizeBytes', 'truncate 3', 'close']);
+    expect(direct.calls).toEqual(['close']);
+  });
+
+  it('where the direct way turns out not to work, the plain one is taken from then on', async () => {
+    direct.failure = 'EINVAL';
+    await file.write([memory], 0);
+    await file.read(memory, 0);
+    expect(plain.calls).toEqual(['write 16384 at 0', 'read 16384 at 0']);
+    expect(direct.calls.length).toBe(1);
+    direct.failure = undefined;
+    await file.close();
+    expect(direct.calls.at(-1)).toBe('close');
+  });
+
+  it('errors of the disk stay what they are', async () => {
+    direct.failure = 'EIO';
+    await expect(file.write([memory], 0)).rejects.toThrow('EIO');
+    await expect(file.close()).rejects.toThrow('EIO');
+    expect(plain.calls).toEqual(['close']);
+  });
+});
