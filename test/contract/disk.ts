@@ -85,9 +85,19 @@ export function describeDisk(name: string, make: () => Promise<DiskUnderTest>): 
       expect(await codeOf(disk.open(path('a'), {}))).toBe('ENOENT');
       expect(await codeOf(disk.open(path('a'), { write: true }))).toBe('ENOENT');
       expect(await codeOf(disk.open(path('no', 'folder'), { write: true, create: true }))).toBe('ENOENT');
-      const exclusive = { write: true, create: true, exclusive: true };
+      const exclusive = { write: true, exclusive: true };
       await open('a', exclusive);
       expect(await codeOf(disk.open(path('a'), exclusive))).toBe('EEXIST');
+    });
+
+    it('closes twice without complaint, and does nothing afterwards', async () => {
+      const file = await open('a');
+      await file.close();
+      await file.close();
+      expect(await codeOf(Promise.resolve().then(() => file.write([Buffer.from('x')], 0)))).toBe('EBADF');
+      expect(await codeOf(Promise.resolve().then(() => file.read(Buffer.alloc(1), 0)))).toBe('EBADF');
+      expect(await codeOf(Promise.resolve().then(() => file.sync()))).toBe('EBADF');
+      expect(await disk.sizeOf(path('a'))).toBe(0);
     });
 
     it('does not cut what is opened again', async () => {

@@ -42,7 +42,8 @@ export class FakeDisk implements Disk {
       let inode = this.names.seen.get(place);
       if (inode && options.exclusive) throw systemError('EEXIST', 'open', place);
       if (!inode) {
-        if (!options.create || !this.folders.has(dirname(place))) throw systemError('ENOENT', 'open', place);
+        const create = options.create || options.exclusive;
+        if (!create || !this.folders.has(dirname(place))) throw systemError('ENOENT', 'open', place);
         inode = new FakeInode();
         this.names.link(place, inode);
       }
@@ -166,23 +167,34 @@ export class FakeDisk implements Disk {
       return this.operate(operation, effect, () => tear(random, inode, bytes, position));
     };
     let closed = false;
+    const assertOpen = () => {
+      if (closed) throw systemError('EBADF', 'file', path);
+    };
+    const operate: typeof this.operate = async (operation, effect, strike) => {
+      assertOpen();
+      return this.operate(operation, effect, strike);
+    };
     return {
-      read: (into, position) => this.operate({ kind: 'read', path }, () => inode.read(into, position)),
+      read: (into, position) => operate({ kind: 'read', path }, () => inode.read(into, position)),
       readNow: (into, position) => {
+        assertOpen();
         if (this.dead) throw systemError('EIO', 'read', path);
         return inode.read(into, position);
       },
-      write: async (parts, position) => write(parts, position),
+      write: async (parts, position) => {
+        assertOpen();
+        return write(parts, position);
+      },
       sync: () =>
-        this.operate(
+        operate(
           { kind: 'sync', path },
           () => inode.makeStable(),
           () => inode.failSync(random),
         ),
-      sizeBytes: async () => inode.sizeBytes,
-      truncate: (sizeBytes) => this.operate({ kind: 'truncate', path }, () => inode.truncate(sizeBytes)),
+      sizeBytes: () => operate({ kind: 'read', path }, () => inode.sizeBytes),
+      truncate: (sizeBytes) => operate({ kind: 'truncate', path }, () => inode.truncate(sizeBytes)),
       close: async () => {
-        if (closed) throw systemError('EBADF', 'close', path);
+        if (closed) return;
         closed = true;
         inode.links -= 1;
         if (inode.links === 0) this.openInodes.delete(inode);

@@ -1,0 +1,130 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Martlet } from '../support/martlet.ts';
+import { mountSmallDisk, type SmallDisk } from '../support/small-disk/small-disk.ts';
+import { Cloud } from '../support/soak/cloud.ts';
+
+const DISK_MIB = 400;
+const SMALL_BYTES = 40_000;
+const LARGE_BYTES = 3_000_000;
+const WRITERS = 8;
+const MOST_OBJECTS = 20_000;
+const SPACE_WITHIN_MS = 120_000;
+
+/** Judge: the disk that holds everything is filled to the brim. */
+describe('a full disk', () => {
+  let disk: SmallDisk | undefined;
+  let martlet: Martlet;
+  let cloud: Cloud;
+  const acknowledged = new Map<string, number>();
+  let lastNumber = 0;
+
+  beforeAll(async () => {
+    disk = await mountSmallDisk(DISK_MIB);
+    if (disk === undefined) throw new Error('this test needs root, and loop devices or tmpfs, to mount a small disk');
+    martlet = await Martlet.start({ data: join(disk.folder, 'data'), args: ['--workers', '2'] });
+    cloud = new Cloud(martlet);
+    await cloud.login();
+    expect((await cloud.call('PUT', '/c')).status).toBe(201);
+  });
+
+  afterAll(async () => {
+    await cloud?.close();
+    await martlet?.remove();
+    await disk?.remove();
+  });
+
+  const bodyOf = (name: string, sizeBytes: number) => Buffer.alloc(sizeBytes, `${name} `);
+
+  /** Writes until the disk is full for everybody. @returns statuses other than 201. */
+  async function fill(sizeBytes: number): Promise<number[]> {
+    const refusals: number[] = [];
+    const writer = async () => {
+      while (lastNumber < MOST_OBJECTS) {
+        lastNumber += 1;
+        const name = String(lastNumber);
+        const { status } = await cloud.call('PUT', `/c/${name}`, { body: bodyOf(name, sizeBytes) });
+        if (status !== 201) {
+          refusals.push(status);
+          return;
+        }
+        acknowledged.set(name, sizeBytes);
+      }
+    };
+    await Promise.all(Array.from({ length: WRITERS }, writer));
+    return refusals;
+  }
+
+  async function expectEverythingWhole(): Promise<void> {
+    const names = [...acknowledged];
+    const reader = async () => {
+      for (let next = names.pop(); next !== undefined; next = names.pop()) {
+        const [name, sizeBytes] = next;
+        const { status, body } = await cloud.call('GET', `/c/${name}`);
+        expect(status, `object ${name}`).toBe(200);
+        expect(body.equals(bodyOf(name, sizeBytes)), `object ${name} is whole`).toBe(true);
+      }
+    };
+    await Promise.all(Array.from({ length: WRITERS }, reader));
+  }
+
+  async function listedNames(): Promise<string[]> {
+    const names: string[] = [];
+    for (let marker = ''; ; marker = names.at(-1) ?? '') {
+      const { body } = await cloud.call('GET', `/c?format=json&marker=${marker}`);
+      const rows = JSON.parse(body.toString()) as { name: string }[];
+      if (rows.length === 0) return names.sort();
+      names.push(...rows.map(({ name }) => name));
+    }
+  }
+
+  it('refuses with 507, and everything acknowledged is whole and listed', async () => {
+    expect(new Set(await fill(LARGE_BYTES))).toEqual(new Set([507]));
+    expect(new Set(await fill(SMALL_BYTES))).toEqual(new Set([507]));
+    expect(acknowledged.size).toBeGreaterThan(20);
+    await expectEverythingWhole();
+    await expect.poll(listedNames, { timeout: 30_000 }).toEqual([...acknowledged.keys()].sort());
+  });
+
+  it('starts again after kill -9, with nothing lost, and still refuses', async () => {
+    await martlet.kill();
+    await martlet.up();
+    await cloud.login();
+    await expectEverythingWhole();
+    expect((await cloud.call('PUT', '/c/more', { body: bodyOf('more', LARGE_BYTES) })).status).toBe(507);
+  });
+
+  it('takes deletions, and after them writes again', async () => {
+    const half = [...acknowledged.keys()].filter((_name, index) => index % 2 === 0);
+    for (const name of half) {
+      expect((await cloud.call('DELETE', `/c/${name}`)).status, `DELETE of ${name}`).toBe(204);
+      acknowledged.delete(name);
+    }
+    await expect
+      .poll(async () => (await cloud.call('PUT', '/c/again', { body: bodyOf('again', SMALL_BYTES) })).status, {
+        timeout: SPACE_WITHIN_MS,
+      })
+      .toBe(201);
+    acknowledged.set('again', SMALL_BYTES);
+    const before = acknowledged.size;
+    await expect
+      .poll(
+        async () => {
+          await fill(SMALL_BYTES);
+          return acknowledged.size - before;
+        },
+        { timeout: SPACE_WITHIN_MS },
+      )
+      .toBeGreaterThan(20);
+    await expectEverythingWhole();
+    expect((await cloud.call('GET', `/c/${half[0]}`)).status).toBe(404);
+  });
+
+  it('has lost nothing after another kill -9', async () => {
+    await martlet.kill();
+    await martlet.up();
+    await cloud.login();
+    await expectEverythingWhole();
+    await expect.poll(listedNames, { timeout: 30_000 }).toEqual([...acknowledged.keys()].sort());
+  });
+});
