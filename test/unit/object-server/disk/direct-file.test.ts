@@ -1,6 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { PiecePool } from '../../../../common/memory/piece-pool.ts';
 import type { DiskFile } from '../../../../object-server/disk/contract.ts';
 import { DirectFile } from '../../../../object-server/disk/direct-file.ts';
+import { nodeDisk } from '../../../../object-server/disk/node-disk.ts';
 
 class Way implements DiskFile {
   readonly calls: string[] = [];
@@ -71,5 +76,32 @@ describe('a file that is read and written past the page cache', () => {
     await expect(file.write([memory], 0)).rejects.toThrow('EIO');
     await expect(file.close()).rejects.toThrow('EIO');
     expect(plain.calls).toEqual(['close']);
+  });
+
+  it('on the machine’s disk both ways show the same file, wherever the memory lies', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'martlet-direct-'));
+    const written = await nodeDisk.open(join(folder, 'f'), {
+      write: true,
+      create: true,
+      exclusive: true,
+      direct: true,
+    });
+    const piece = new PiecePool().take();
+    piece.fill(1);
+    const oddMemory = Buffer.alloc(65536 + 7, 2).subarray(7);
+    await written.write([piece.subarray(0, 65536)], 0);
+    await written.write([oddMemory, Buffer.alloc(4096, 3), Buffer.from('end')], 65536);
+    await written.sync();
+    await written.close();
+    const file = await nodeDisk.open(join(folder, 'f'), { direct: true });
+    piece.fill(0);
+    expect(await file.read(piece.subarray(0, 131072), 0)).toBe(131072);
+    expect([piece[0], piece[65535], piece[65536], piece[131071]]).toEqual([1, 1, 2, 2]);
+    expect(await file.read(piece.subarray(0, 4096), 131072)).toBe(4096);
+    expect(piece[0]).toBe(3);
+    expect(await file.read(piece.subarray(0, 100), 135168)).toBe(3);
+    await file.close();
+    await expect(nodeDisk.open(join(folder, 'none'), { direct: true })).rejects.toThrow('ENOENT');
+    await rm(folder, { recursive: true });
   });
 });
