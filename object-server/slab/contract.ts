@@ -81,7 +81,8 @@ export type IndexBatch = (needles: readonly { needle: Needle; location: Location
 /** Reads needles back, verified. One per thread and device; keeps a bounded number of files open. */
 export interface SlabReader {
   /**
-   * The needle at a location: its generation, offset and checksums match. An inline body is a part of fresh memory of its own.
+   * The needle at a location: its generation, offset and checksums match. Nobody writes the memory of its body again; small ones
+   * share an allocation, so copy what is to be kept for long.
    * @returns undefined where the segment has been recycled (the generation is another): look up again.
    * @throws CorruptNeedleError; the disk's own errors.
    */

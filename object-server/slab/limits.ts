@@ -22,6 +22,9 @@ export const FIRST_ZERO_BYTES = 256 << 10;
 export const MOST_ZERO_BYTES = 2 << 20;
 /** Segment files that one reader keeps open. */
 export const MOST_OPEN_SEGMENTS = 128;
+/** Needles up to this size are read into memory that they share with others, allocated in pieces of READ_POOL_BYTES. */
+export const MOST_POOLED_BYTES = 16 << 10;
+export const READ_POOL_BYTES = 128 << 10;
 /** A scan reads this much at once; a larger needle takes more. */
 export const SCAN_WINDOW_BYTES = 2 << 20;
 /** Encoded records that are remembered, for the other replicas of the same version, and the longest of them. */

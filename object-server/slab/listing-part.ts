@@ -5,12 +5,12 @@ import { CorruptNeedleError } from './corrupt-needle.ts';
 import { MOST_LISTING_BYTES } from './limits.ts';
 import type { EncodedPart } from './record.ts';
 
-/** Listing reports that were read lately. */
-const MOST_DECODED = 256;
+/** Listing reports that were read lately, by the last bits of their checksums. */
+const DECODED_BITS = 8;
 
 /** All objects of a container on one device have the same report: the same object, made once by the proxy. */
 const encoded = new WeakMap<ListingReport, EncodedPart>();
-const decoded = new Map<bigint, ListingReport>();
+const decoded: ({ checksum: bigint; listing: ListingReport } | undefined)[] = new Array(2 ** DECODED_BITS);
 
 /** Whom to tell of a version, as its needle has it: JSON. */
 export function encodeListing(listing: ListingReport): EncodedPart {
@@ -29,15 +29,14 @@ export function encodeListing(listing: ListingReport): EncodedPart {
  * @throws CorruptNeedleError.
  */
 export function decodeListing(bytes: Buffer, checksum: bigint): ListingReport {
-  let listing = decoded.get(checksum);
-  if (!listing) {
-    try {
-      listing = JSON.parse(bytes.toString()) as ListingReport;
-    } catch (error) {
-      throw new CorruptNeedleError('the listing report is no JSON', { cause: error });
-    }
-    if (decoded.size >= MOST_DECODED) decoded.clear();
-    decoded.set(checksum, listing);
+  const slot = Number(BigInt.asUintN(DECODED_BITS, checksum));
+  const known = decoded[slot];
+  if (known?.checksum === checksum) return known.listing;
+  try {
+    const listing = JSON.parse(bytes.toString()) as ListingReport;
+    decoded[slot] = { checksum, listing };
+    return listing;
+  } catch (error) {
+    throw new CorruptNeedleError('the listing report is no JSON', { cause: error });
   }
-  return listing;
 }

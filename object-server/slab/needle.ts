@@ -165,12 +165,10 @@ export function decodeNeedle(bytes: Buffer, at: number, head: NeedleHead): Needl
   const listingPart = bytes.subarray(listingAt, bodyAt);
   if (head.listingBytes > 0 && xxh64(listingPart) !== head.listingChecksum)
     throw new CorruptNeedleError('the listing report is damaged');
-  const { where, fileName, ...rest } = decodeRecord(recordPart);
-  return {
-    ...rest,
+  return decodeRecord(recordPart, {
     listing: head.listingBytes > 0 ? decodeListing(listingPart, head.listingChecksum) : undefined,
-    body: bodyOf(where, fileName, bytes.subarray(bodyAt, end), head.bodyChecksum),
-  };
+    body: (where, fileName) => bodyOf(where, fileName, bytes.subarray(bodyAt, end), head.bodyChecksum),
+  });
 }
 
 /**

@@ -1,8 +1,8 @@
 import { invariant } from '../../common/errors.ts';
 import { xxh64 } from '../../common/xxh64.ts';
-import type { Metadata } from '../contract.ts';
+import type { ListingReport, Metadata } from '../contract.ts';
 import { MOST_RECORD_BYTES } from '../limits.ts';
-import type { Needle, VersionKind } from './contract.ts';
+import type { Needle, NeedleBody, VersionKind } from './contract.ts';
 import { CorruptNeedleError } from './corrupt-needle.ts';
 import { MOST_REMEMBERED_BYTES, REMEMBERED_RECORDS } from './limits.ts';
 
@@ -18,14 +18,14 @@ export interface EncodedPart {
   checksum: bigint;
 }
 
-/** A record as it is read back. `fileName`: of a body in a file of its own. */
-export interface DecodedRecord extends Omit<Needle, 'listing' | 'body'> {
-  where: Needle['body']['where'];
-  fileName: string;
+/** What a needle has beside its record. @param fileName of a body in a file of its own. */
+export interface BesideRecord {
+  listing: ListingReport | undefined;
+  body(where: NeedleBody['where'], fileName: string): NeedleBody;
 }
 
 const KINDS: readonly VersionKind[] = ['data', 'metadata', 'tombstone'];
-const WHERE: readonly Needle['body']['where'][] = ['none', 'inline', 'file'];
+const WHERE: readonly NeedleBody['where'][] = ['none', 'inline', 'file'];
 const TYPED = 1;
 const ASCII = 2;
 const FIXED_BYTES = 32;
@@ -56,7 +56,7 @@ export function encodeRecord(needle: Needle): EncodedPart {
   return part;
 }
 
-const INLINE: Needle['body'] = { where: 'inline', bytes: new Uint8Array(0), checksum: 0n };
+const INLINE: NeedleBody = { where: 'inline', bytes: new Uint8Array(0), checksum: 0n };
 
 function slotOf(timestamp: string): number {
   const { length } = timestamp;
@@ -145,7 +145,7 @@ function encode(needle: Needle): EncodedPart {
  * @param bytes whose checksum has been found right: what is wrong here was written wrong.
  * @throws CorruptNeedleError.
  */
-export function decodeRecord(bytes: Buffer): DecodedRecord {
+export function decodeRecord(bytes: Buffer, beside: BesideRecord): Needle {
   if (bytes.length < FIXED_BYTES) throw new CorruptNeedleError('the record is too short');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const kind = KINDS[view.getUint8(0)];
@@ -202,8 +202,8 @@ export function decodeRecord(bytes: Buffer): DecodedRecord {
     contentType: flags & TYPED ? contentType : undefined,
     fixedMetadata,
     metadata,
-    where,
-    fileName,
+    listing: beside.listing,
+    body: beside.body(where, fileName),
   };
 }
 

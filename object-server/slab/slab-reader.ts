@@ -4,6 +4,7 @@ import type { Location, Needle, SlabReader } from './contract.ts';
 import { CorruptNeedleError } from './corrupt-needle.ts';
 import { MOST_OPEN_SEGMENTS } from './limits.ts';
 import { decodeNeedleAt } from './needle.ts';
+import { memoryToRead } from './read-memory.ts';
 import { segmentPath } from './segment-file.ts';
 import { readSegmentHeader, type SegmentHeader } from './segment-header.ts';
 
@@ -47,7 +48,7 @@ class SegmentReader implements SlabReader {
     if (opened?.header?.generation !== location.generation) return undefined;
     this.uses += 1;
     opened.usedAt = this.uses;
-    const bytes = Buffer.allocUnsafeSlow(location.lengthBytes);
+    const bytes = memoryToRead(location.lengthBytes);
     try {
       if (opened.file.readNow(bytes, location.offset) < bytes.length) return undefined;
       return decodeNeedleAt(bytes, location, opened.header.salt);
@@ -83,7 +84,7 @@ class SegmentReader implements SlabReader {
   private async attempt(opened: OpenSegment, location: Location): Promise<Needle | undefined> {
     this.uses += 1;
     opened.usedAt = this.uses;
-    const bytes = Buffer.allocUnsafeSlow(location.lengthBytes);
+    const bytes = memoryToRead(location.lengthBytes);
     if ((await opened.file.read(bytes, location.offset)) < bytes.length) return undefined;
     return opened.header && decodeNeedleAt(bytes, location, opened.header.salt);
   }
