@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../common/clock.ts';
 import { type JsonResponse, requestJson } from '../common/http/json-client.ts';
 import type { CatalogService, PasswordLogin, ServiceSession, TokenBody } from './contract.ts';
-import type { Identity, RevocationEpoch, Scope, TokenVerifier } from './guard/contract.ts';
+import type { Delegation, Identity, RevocationEpoch, Scope, TokenVerifier } from './guard/contract.ts';
 
 /** How long identity may take to answer. */
 const TIMEOUT_MS = 20_000;
@@ -106,7 +106,10 @@ export function createRemoteVerifier(options: RemoteIdentityOptions): TokenVerif
     async verify(token) {
       // What no header can carry was never a token of ours.
       if (!/^[\x21-\x7e]+$/.test(token)) return undefined;
-      const answer = await askAsService(options, '/auth/tokens?nocatalog', { 'x-subject-token': token });
+      const answer = await askAsService(options, '/auth/tokens?nocatalog', {
+        'x-subject-token': token,
+        'openstack-identity-access-rules': '1.0',
+      });
       if (answer.status === 404) return undefined;
       if (answer.status !== 200) throw unexpected('token validation', answer);
       return identityFromToken(tokenBodyOf(answer));
@@ -189,7 +192,26 @@ function identityFromToken(body: TokenBody): Identity {
     roles: body.roles ?? [],
     expiresAtMs: Date.parse(body.expires_at),
     auditIds: body.audit_ids,
+    ...delegationFromToken(body),
   };
+}
+
+function delegationFromToken(body: TokenBody): { delegation?: Delegation } {
+  const { application_credential: credential, 'OS-TRUST:trust': trust } = body;
+  if (credential) {
+    const rules = credential.access_rules?.map(({ service, method, path }) => ({ service, method, path }));
+    const delegation: Delegation = {
+      kind: 'application_credential',
+      id: credential.id,
+      unrestricted: !credential.restricted,
+      ...(rules ? { accessRules: rules } : {}),
+    };
+    return { delegation };
+  }
+  if (trust) return { delegation: { kind: 'trust', id: trust.id, unrestricted: false } };
+  // The body does not say which key: that it was one is all that a service needs.
+  if (body.methods.includes('ec2credential')) return { delegation: { kind: 'ec2', id: 'ec2', unrestricted: false } };
+  return {};
 }
 
 function scopeFromToken(body: TokenBody): Scope {

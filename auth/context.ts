@@ -30,6 +30,8 @@ export interface AuthContext {
   epoch: SharedEpoch;
   policy: Policy;
   fernetKeys: FernetKeyRepository;
+  /** Encrypt the blobs of credentials. */
+  credentialKeys: FernetKeyRepository;
   passwords: PasswordHasher;
   builtIn: readonly BuiltInService[];
   /** Where clients reach identity, without `/v3` and without a trailing slash. */

@@ -37,6 +37,18 @@ export interface TokenBody {
   domain?: { id: string; name: string };
   system?: { all: true };
   is_domain?: boolean;
+  application_credential?: {
+    id: string;
+    name: string;
+    restricted: boolean;
+    access_rules?: { id: string; service: string; method: string; path: string }[];
+  };
+  'OS-TRUST:trust'?: {
+    id: string;
+    impersonation: boolean;
+    trustor_user: { id: string };
+    trustee_user: { id: string };
+  };
   roles?: { id: string; name: string }[];
   catalog?: CatalogService[];
 }

@@ -23,7 +23,11 @@ export type ResourceKind =
   | 'token'
   | 'role assignment'
   | 'implied role'
-  | 'project tag';
+  | 'project tag'
+  | 'application credential'
+  | 'access rule'
+  | 'trust'
+  | 'credential';
 
 export function notFound(kind: ResourceKind, id: string): ApiError {
   return new ApiError({ status: 404, code: 'NotFound', message: `Could not find ${kind}: ${id.slice(0, 128)}.` });

@@ -19,6 +19,19 @@ export const MOST_TAG_LENGTH = 255;
 export const MOST_PROJECT_DEPTH = 5;
 /** Longest path of implied roles that is followed; cycles end by themselves. */
 export const MOST_IMPLIED_ROLES = 100;
+/** Longest chain of delegations that were made with delegations. */
+export const MOST_DELEGATIONS_DEEP = 5;
+/** Application credentials, trusts, access rules and credentials of one user. */
+export const MOST_OWNED_RECORDS = 1_000;
+/** Access rules of one application credential, and the longest path of one in characters. */
+export const MOST_ACCESS_RULES = 100;
+export const MOST_RULE_PATH = 512;
+/** How far the clock of who signs with an EC2 key may be off. Spec: Keystone, `[credential] auth_ttl`. */
+export const SIGNATURE_SKEW_MS = 900_000;
+/** How long a signed URL may be good for. Spec: Amazon S3, `X-Amz-Expires`. */
+export const SIGNED_URL_MS = 604_800_000;
+/** Longest blob of a credential, in characters. */
+export const MOST_BLOB_LENGTH = 65_536;
 /** How often a change that lost a race is decided again. */
 export const MOST_ATTEMPTS = 20;
 /** Fernet key files that are read; the configuration allows fewer. */

@@ -30,6 +30,14 @@ function grants(persona: 'reader' | 'manager'): string {
   return `(${actors}) and (${targets})`;
 }
 
+function ownsCredential(others: string): string {
+  return `${others} or user_id:%(target.credential.user_id)s`;
+}
+
+function trustParties(others: string): string {
+  return `${others} or user_id:%(target.trust.trustor_user_id)s or user_id:%(target.trust.trustee_user_id)s`;
+}
+
 export const identityPolicy: Readonly<Record<string, string>> = {
   ...shared,
 
@@ -80,6 +88,36 @@ export const identityPolicy: Readonly<Record<string, string>> = {
   'identity:check_system_grant': 'rule:system_reader',
   'identity:change_system_grant': 'rule:admin_required',
   'identity:list_role_assignments': reads('domain.id'),
+
+  'identity:get_application_credential': 'rule:system_reader or rule:owner',
+  'identity:list_application_credentials': 'rule:system_reader or rule:owner',
+  'identity:create_application_credential': 'rule:owner',
+  'identity:delete_application_credential': 'rule:admin_required or rule:owner',
+  'identity:get_access_rule': 'rule:system_reader or rule:owner',
+  'identity:list_access_rules': 'rule:system_reader or rule:owner',
+  'identity:delete_access_rule': 'rule:admin_required or rule:owner',
+
+  'identity:create_trust': 'user_id:%(target.trust.trustor_user_id)s',
+  'identity:list_trusts': 'rule:system_reader',
+  'identity:list_trusts_for_trustor': 'rule:system_reader or user_id:%(target.trust.trustor_user_id)s',
+  'identity:list_trusts_for_trustee': 'rule:system_reader or user_id:%(target.trust.trustee_user_id)s',
+  'identity:get_trust': trustParties('rule:system_reader'),
+  'identity:list_roles_for_trust': trustParties('rule:system_reader'),
+  'identity:get_role_for_trust': trustParties('rule:system_reader'),
+  'identity:delete_trust': 'rule:admin_required or user_id:%(target.trust.trustor_user_id)s',
+
+  'identity:create_credential': ownsCredential('rule:admin_required'),
+  'identity:list_credentials': '@',
+  'identity:get_credential': ownsCredential('rule:system_reader'),
+  'identity:update_credential': ownsCredential('rule:admin_required'),
+  'identity:delete_credential': ownsCredential('rule:admin_required'),
+  'identity:ec2_create_credential': 'rule:admin_required or rule:owner',
+  'identity:ec2_list_credentials': 'rule:system_reader or rule:owner',
+  'identity:ec2_get_credential': 'rule:system_reader or rule:owner',
+  'identity:ec2_delete_credential': 'rule:admin_required or rule:owner',
+  /** Each answers with who somebody is: for the services that signed requests reach. */
+  'identity:ec2tokens': 'rule:service_role or rule:admin_required',
+  'identity:s3tokens': 'rule:service_role or rule:admin_required',
 
   'identity:get_service': 'rule:system_reader',
   'identity:change_service': 'rule:admin_required',

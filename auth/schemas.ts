@@ -1,5 +1,14 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
-import { MOST_LONG_NAME, MOST_PASSWORD_LENGTH, MOST_PROJECT_TAGS, MOST_SHORT_NAME, MOST_TAG_LENGTH } from './limits.ts';
+import {
+  MOST_ACCESS_RULES,
+  MOST_BLOB_LENGTH,
+  MOST_LONG_NAME,
+  MOST_PASSWORD_LENGTH,
+  MOST_PROJECT_TAGS,
+  MOST_RULE_PATH,
+  MOST_SHORT_NAME,
+  MOST_TAG_LENGTH,
+} from './limits.ts';
 
 /** Bodies of the identity API. Attributes that a schema of a resource does not name are kept as extra ones. */
 
@@ -98,6 +107,87 @@ export const endpoint = Type.Object({
   enabled: Type.Optional(Type.Boolean()),
 });
 
+/** A role, by id or by the name of one of the cloud's own. */
+const roleReference = Type.Object({ id: Type.Optional(id), name: Type.Optional(nameUpTo(MOST_LONG_NAME)) });
+export type RoleReference = Static<typeof roleReference>;
+
+const accessRule = Type.Union([
+  Type.Object({ id }, { additionalProperties: false }),
+  Type.Object({
+    service: nameUpTo(MOST_LONG_NAME),
+    method: Type.String({ pattern: '^(GET|HEAD|POST|PUT|PATCH|DELETE|COPY|OPTIONS)$' }),
+    path: Type.String({ minLength: 1, maxLength: MOST_RULE_PATH, pattern: '^/' }),
+  }),
+]);
+export type AccessRuleBody = Static<typeof accessRule>;
+
+export const applicationCredential = Type.Object({
+  name: nameUpTo(MOST_LONG_NAME),
+  description: Type.Optional(orNull(text)),
+  secret: Type.Optional(orNull(password)),
+  roles: Type.Optional(Type.Array(roleReference, { maxItems: 100 })),
+  expires_at: Type.Optional(orNull(Type.String({ maxLength: 64 }))),
+  unrestricted: Type.Optional(Type.Boolean()),
+  access_rules: Type.Optional(Type.Array(accessRule, { maxItems: MOST_ACCESS_RULES })),
+});
+export type ApplicationCredentialBody = Static<typeof applicationCredential>;
+
+export const trust = Type.Object({
+  trustor_user_id: id,
+  trustee_user_id: id,
+  impersonation: Type.Boolean(),
+  project_id: Type.Optional(orNull(id)),
+  roles: Type.Optional(Type.Array(roleReference, { maxItems: 100 })),
+  expires_at: Type.Optional(orNull(Type.String({ maxLength: 64 }))),
+  remaining_uses: Type.Optional(orNull(Type.Integer({ minimum: 1, maximum: 1_000_000_000 }))),
+  allow_redelegation: Type.Optional(orNull(Type.Boolean())),
+  redelegation_count: Type.Optional(orNull(Type.Integer({ minimum: 0, maximum: 100 }))),
+  redelegated_trust_id: Type.Optional(orNull(id)),
+});
+export type TrustBody = Static<typeof trust>;
+
+export const credential = Type.Object({
+  type: nameUpTo(MOST_LONG_NAME),
+  blob: Type.String({ minLength: 1, maxLength: MOST_BLOB_LENGTH }),
+  user_id: Type.Optional(id),
+  project_id: Type.Optional(orNull(id)),
+});
+export type CredentialBody = Static<typeof credential>;
+
+export const ec2CredentialBody = Type.Object({ tenant_id: id });
+
+const short = Type.String({ maxLength: 1024 });
+const texts = Type.Record(Type.String({ maxLength: 256 }), Type.String({ maxLength: 16_384 }));
+const signed = { access: id, signature: short };
+
+const ec2Signature = Type.Object({
+  ...signed,
+  host: Type.Optional(short),
+  verb: Type.Optional(short),
+  path: Type.Optional(Type.String({ maxLength: 16_384 })),
+  params: Type.Optional(texts),
+  headers: Type.Optional(texts),
+  body_hash: Type.Optional(short),
+});
+export type Ec2Signature = Static<typeof ec2Signature>;
+
+/** `POST /v3/ec2tokens`: one part, under one of the names that clients use. Spec: Identity API v3, "OS-EC2". */
+export const ec2SignatureBody = Type.Object({
+  credentials: Type.Optional(ec2Signature),
+  credential: Type.Optional(ec2Signature),
+  ec2Credentials: Type.Optional(ec2Signature),
+});
+
+const s3Signature = Type.Object({ ...signed, token: Type.String({ minLength: 1, maxLength: 65_536 }) });
+export type S3Signature = Static<typeof s3Signature>;
+
+/** `POST /v3/s3tokens`: `token` is the text that was signed, in base64url. */
+export const s3SignatureBody = Type.Object({
+  credentials: Type.Optional(s3Signature),
+  credential: Type.Optional(s3Signature),
+  ec2Credentials: Type.Optional(s3Signature),
+});
+
 export type ProjectBody = Static<typeof project>;
 export type DomainBody = Static<typeof domain>;
 export type UserBody = Static<typeof user>;
@@ -128,6 +218,14 @@ export const authRequest = Type.Object({
         }),
       ),
       token: Type.Optional(Type.Object({ id: Type.String({ minLength: 1, maxLength: 4096 }) })),
+      application_credential: Type.Optional(
+        Type.Object({
+          id: Type.Optional(id),
+          name: Type.Optional(nameUpTo(MOST_LONG_NAME)),
+          user: Type.Optional(reference),
+          secret: Type.String({ maxLength: MOST_PASSWORD_LENGTH }),
+        }),
+      ),
     }),
     scope: Type.Optional(
       Type.Union([
@@ -137,7 +235,7 @@ export const authRequest = Type.Object({
           domain: Type.Optional(domainReference),
           system: Type.Optional(Type.Object({ all: Type.Literal(true) })),
           unscoped: Type.Optional(Type.Object({})),
-          'OS-TRUST:trust': Type.Optional(Type.Unknown()),
+          'OS-TRUST:trust': Type.Optional(Type.Object({ id })),
         }),
       ]),
     ),

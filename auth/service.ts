@@ -20,8 +20,10 @@ import type { SharedEpoch } from './guard/shared-epoch.ts';
 import { MOST_BODY_BYTES, REVOCATION_SWEEP_MS } from './limits.ts';
 import { PasswordHasher } from './passwords/password-hasher.ts';
 import { identityPolicy } from './policy-defaults.ts';
+import { registerApplicationCredentialRoutes } from './routes/application-credentials.ts';
 import { registerAuthScopeRoutes } from './routes/auth-scopes.ts';
 import { registerCatalogRecordRoutes } from './routes/catalog-records.ts';
+import { registerCredentialRoutes } from './routes/credentials.ts';
 import { registerDomainRoutes } from './routes/domains.ts';
 import { registerGrantRoutes } from './routes/grants.ts';
 import { registerGroupRoutes } from './routes/groups.ts';
@@ -32,7 +34,9 @@ import { registerProjectRoutes } from './routes/projects.ts';
 import { registerRevocationEpochRoute } from './routes/revocation-epoch.ts';
 import { registerRoleAssignmentRoutes } from './routes/role-assignments.ts';
 import { registerRoleRoutes } from './routes/roles.ts';
+import { registerSignatureTokenRoutes } from './routes/signature-tokens.ts';
 import { registerTokenRoutes } from './routes/tokens.ts';
+import { registerTrustRoutes } from './routes/trusts.ts';
 import { registerUserRoutes } from './routes/users.ts';
 import { registerVersionRoutes } from './routes/versions.ts';
 import { createTables } from './store/tables.ts';
@@ -75,7 +79,7 @@ export function buildAuth(deps: AuthDeps): AuthService {
     reply.header('vary', 'X-Auth-Token');
   });
   const wwwAuthenticate = `Keystone uri="${context.publicUrl}"`;
-  requireToken(app, { verifier, isPublic, wwwAuthenticate });
+  requireToken(app, { verifier, isPublic, wwwAuthenticate, serviceType: 'identity' });
   registerRoutes(app, context, wwwAuthenticate);
 
   let sweep: NodeJS.Timeout | undefined;
@@ -84,6 +88,7 @@ export function buildAuth(deps: AuthDeps): AuthService {
     verifier,
     async start() {
       await context.fernetKeys.open();
+      await context.credentialKeys.open();
       // Not waited for: logins queue up behind it, and the start need not.
       context.passwords.prepare().catch((error: unknown) => deps.logger.error({ err: error }, 'password decoy'));
       await finishRemovals(context);
@@ -110,6 +115,7 @@ function contextOf(deps: AuthDeps): AuthContext {
     tables: createTables(store),
     policy: createPolicy(identityPolicy, deps.policyOverrides),
     fernetKeys: new FernetKeyRepository(join(deps.dataFolder, 'keys', 'fernet'), clock),
+    credentialKeys: new FernetKeyRepository(join(deps.dataFolder, 'keys', 'credential'), clock),
     passwords: new PasswordHasher(config.password_hash_cost),
     builtIn: deps.catalog,
     publicUrl: deps.publicUrl.replace(/\/+$/, ''),
@@ -138,6 +144,10 @@ function registerRoutes(app: FastifyInstance, context: AuthContext, wwwAuthentic
   registerImpliedRoleRoutes(app, context);
   registerGrantRoutes(app, context);
   registerRoleAssignmentRoutes(app, context);
+  registerApplicationCredentialRoutes(app, context);
+  registerTrustRoutes(app, context);
+  registerCredentialRoutes(app, context);
+  registerSignatureTokenRoutes(app, context, wwwAuthenticate);
   registerCatalogRecordRoutes(app, context);
   registerRevocationEpochRoute(app, context);
   registerNotBuiltRoutes(app);

@@ -80,6 +80,7 @@ export function buildCompute(deps: ComputeDeps): Service {
   });
   requireToken(app, {
     verifier: deps.verifier,
+    serviceType: 'compute',
     isPublic: (path) => PUBLIC_PATHS.has(path),
     wwwAuthenticate: `Keystone uri="${deps.authUrl}"`,
   });

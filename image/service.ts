@@ -61,6 +61,7 @@ export function buildImage(deps: ImageDeps): Service {
   readBodies(app);
   requireToken(app, {
     verifier: deps.verifier,
+    serviceType: 'image',
     isPublic: isPublicPath,
     wwwAuthenticate: `Keystone uri="${deps.identityUrl ?? 'http://127.0.0.1:5000'}"`,
   });

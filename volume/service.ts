@@ -105,6 +105,7 @@ function buildApp(deps: VolumeServiceDeps, parts: VolumeParts): FastifyInstance 
   });
   requireToken(app, {
     verifier: deps.verifier,
+    serviceType: 'block-storage',
     isPublic: (path) => path === '/' || path === '/healthcheck',
     wwwAuthenticate: deps.wwwAuthenticate ?? 'Keystone',
   });

@@ -1,7 +1,10 @@
 import type { AuthContext } from '../context.ts';
-import type { UserRecord } from '../store/records.ts';
+import { refused } from '../errors.ts';
+import { verifyApplicationSecret } from '../passwords/application-secret.ts';
+import type { ApplicationCredentialRecord, UserRecord } from '../store/records.ts';
 import { nameKey } from '../store/tables.ts';
 import type { AuthMethod } from '../tokens/payload.ts';
+import { resolveDelegation } from './delegation.ts';
 import type { Authenticated } from './issue-token.ts';
 import { type DomainReference, findDomain } from './resolve-scope.ts';
 import { resolveToken } from './resolve-token.ts';
@@ -12,16 +15,18 @@ export type UserReference = { id: string } | { name: string; domain: DomainRefer
 export interface Proofs {
   password?: { user: UserReference; password: string };
   token?: { id: string };
+  applicationCredential?: { credential: { id: string } | { name: string; user: UserReference }; secret: string };
 }
 
 /**
  * Checks every proof that is presented; all must hold and name one user.
  *
  * @returns undefined for any refusal. Why is not told: not whether the user exists, is disabled, or the password was wrong.
- * @throws ApiError 503 when too many passwords are being checked.
+ * @throws ApiError 403 for a token that was delegated: it makes no other; 503 when too many passwords are being checked.
  */
 export async function authenticate(context: AuthContext, proofs: Proofs): Promise<Authenticated | undefined> {
   const sinceMs = Math.floor(context.clock.nowMs());
+  if (proofs.applicationCredential) return authenticateByApplicationCredential(context, proofs, sinceMs);
   const methods: AuthMethod[] = [];
   let user: UserRecord | undefined;
   let parent: Authenticated['parent'];
@@ -33,6 +38,7 @@ export async function authenticate(context: AuthContext, proofs: Proofs): Promis
   if (proofs.token) {
     const state = await resolveToken(context, proofs.token.id);
     if (!state || (user && user.id !== state.user.id)) return undefined;
+    if (state.payload.delegation) throw refused('A delegated token cannot be exchanged for another token.');
     user = state.user;
     parent = state.payload;
     methods.push(...state.payload.methods, 'token');
@@ -40,6 +46,36 @@ export async function authenticate(context: AuthContext, proofs: Proofs): Promis
   const userDomain = user && (await findDomain(context, { id: user.domainId }));
   if (!user || !userDomain?.enabled) return undefined;
   return { user, userDomain, methods: [...new Set(methods)], sinceMs, ...(parent ? { parent } : {}) };
+}
+
+/**
+ * The owner of an application credential, whoever else the request names. It is a proof by itself: with others it is refused.
+ * What it is for, and whether all it depends on is enabled, is decided where the token is made.
+ */
+async function authenticateByApplicationCredential(
+  context: AuthContext,
+  { applicationCredential, password, token }: Proofs,
+  sinceMs: number,
+): Promise<Authenticated | undefined> {
+  if (!applicationCredential || password || token) return undefined;
+  const { credential, secret } = applicationCredential;
+  const record = await findApplicationCredential(context, credential);
+  if (!(await verifyApplicationSecret(secret, record?.secretHash, context.passwords)) || !record) return undefined;
+  const delegation = await resolveDelegation(context, { kind: 'application_credential', id: record.id });
+  const user = (await context.tables.users.get(record.userId))?.record;
+  const userDomain = user && (await findDomain(context, { id: user.domainId }));
+  if (!delegation || !user || !userDomain) return undefined;
+  return { user, userDomain, methods: ['application_credential'], sinceMs, delegation };
+}
+
+async function findApplicationCredential(
+  context: AuthContext,
+  reference: { id: string } | { name: string; user: UserReference },
+): Promise<ApplicationCredentialRecord | undefined> {
+  const { applicationCredentials } = context.tables;
+  if ('id' in reference) return (await applicationCredentials.get(reference.id))?.record;
+  const user = await findUser(context, reference.user);
+  return user && (await applicationCredentials.findBy('name', `${user.id}/${reference.name}`))?.record;
 }
 
 /** The enabled user whose password this is. The same work is done whether or not there is such a user. */

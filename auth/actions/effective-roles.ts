@@ -1,10 +1,10 @@
 import { MOST_IMPLIED_ROLES } from '../limits.ts';
-import type { RoleRecord, TargetKind } from '../store/records.ts';
+import type { ActorKind, AssignmentRecord, RoleRecord, TargetKind } from '../store/records.ts';
 import type { Tables } from '../store/tables.ts';
 
 /**
- * Roles that a user holds on a target: given to the user or to one of the user's groups, and all that those imply.
- * A domain's own roles are followed but do not appear.
+ * Roles that a user holds on a target: given to the user or to one of the user's groups, on the target itself or to be inherited
+ * from above it, and all that those imply. A domain's own roles are followed but do not appear.
  */
 export async function effectiveRoles(
   tables: Tables,
@@ -12,16 +12,48 @@ export async function effectiveRoles(
   targetKind: TargetKind,
   targetId: string,
 ): Promise<RoleRecord[]> {
-  const groups = await tables.memberships.groupsOf(userId);
-  const assigned = await Promise.all([
-    tables.assignments.ofActorOn('user', userId, targetKind, targetId),
-    ...groups.map((groupId) => tables.assignments.ofActorOn('group', groupId, targetKind, targetId)),
+  const [groups, above] = await Promise.all([
+    tables.memberships.groupsOf(userId),
+    targetKind === 'project' ? placesAbove(tables, targetId) : [],
   ]);
+  const actors: [ActorKind, string][] = [['user', userId], ...groups.map((id): [ActorKind, string] => ['group', id])];
+  const assigned = await Promise.all(
+    actors.flatMap(([kind, id]) => [
+      direct(tables.assignments.ofActorOn(kind, id, targetKind, targetId)),
+      ...above.map((place) => inherited(tables.assignments.ofActorOn(kind, id, place.kind, place.id))),
+    ]),
+  );
   const roles = await expandRoles(
     tables,
     assigned.flat().map(({ roleId }) => roleId),
   );
   return roles.filter(({ domainId }) => domainId === null);
+}
+
+async function direct(assignments: Promise<AssignmentRecord[]>): Promise<AssignmentRecord[]> {
+  return (await assignments).filter((each) => each.inherited !== true);
+}
+
+async function inherited(assignments: Promise<AssignmentRecord[]>): Promise<AssignmentRecord[]> {
+  return (await assignments).filter((each) => each.inherited === true);
+}
+
+interface Place {
+  kind: 'project' | 'domain';
+  id: string;
+}
+
+/** From where a project inherits: the projects above it, nearest first, then its domain. */
+export async function placesAbove(tables: Tables, projectId: string): Promise<Place[]> {
+  const places: Place[] = [];
+  let project = (await tables.projects.get(projectId))?.record;
+  while (project && !project.isDomain && project.parentId !== null) {
+    const isTop = project.parentId === project.domainId;
+    places.push({ kind: isTop ? 'domain' : 'project', id: project.parentId });
+    if (isTop) break;
+    project = (await tables.projects.get(project.parentId))?.record;
+  }
+  return places;
 }
 
 /** The roles of these ids and those they imply, each once; ids of roles that are gone are left out. */

@@ -13,6 +13,7 @@ import {
   type UserRecord,
 } from '../store/records.ts';
 import { domainTarget, groupTarget, projectTarget, roleTarget, userTarget } from './access.ts';
+import { removeCredentialsOn } from './application-credentials.ts';
 
 /** Who is given a role, and on what. The role is absent where all roles of that pair are listed. */
 export interface Grant {
@@ -44,6 +45,9 @@ export function removeGrant(context: AuthContext, identity: Identity, grant: Req
     await grantParts(context, identity, grant, 'change');
     const change = await context.tables.assignments.removal(assignmentOf(grant));
     if (!change) throw notFound('role assignment', `role ${grant.roleId} of ${grant.actorKind} ${grant.actorId}`);
+    // Before the role itself: a crash in between leaves a role without them, never one of them to come back with the role.
+    if (grant.actorKind === 'user' && grant.targetKind === 'project')
+      await removeCredentialsOn(context, grant.actorId, grant.targetId);
     await commitAndRevoke(context, change);
   });
 }

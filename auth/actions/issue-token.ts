@@ -3,9 +3,11 @@ import type { AuthContext } from '../context.ts';
 import type { ProjectRecord, UserRecord } from '../store/records.ts';
 import { encodeFernet } from '../tokens/fernet.ts';
 import { type AuthMethod, encodePayload, type TokenPayload } from '../tokens/payload.ts';
-import { effectiveRoles } from './effective-roles.ts';
-import { containersOf, payloadScopeOf, type RequestedScope, resolveScope, targetOfScope } from './resolve-scope.ts';
+import type { LiveDelegation } from './delegation.ts';
+import { containersOf, payloadScopeOf, type RequestedScope, resolveScope } from './resolve-scope.ts';
+import { rolesOf, stateOf } from './resolve-token.ts';
 import type { ScopeState, TokenState } from './token-state.ts';
+import { consumeTrust } from './trust-use.ts';
 
 /** Who has proved to be somebody, and how. */
 export interface Authenticated {
@@ -16,6 +18,8 @@ export interface Authenticated {
   sinceMs: number;
   /** The token that was one of the proofs: the new one ends when it ends, and belongs to its chain. */
   parent?: TokenPayload;
+  /** The application credential or EC2 key that was the proof: it decides the scope. */
+  delegation?: LiveDelegation;
 }
 
 export interface IssuedToken {
@@ -28,30 +32,68 @@ export interface IssuedToken {
  *
  * @param requested undefined for the user's default project, or no scope where there is none to use.
  * @returns undefined when the scope is missing, disabled, or the user has no role on it.
+ * @throws ApiError 403 for a trust that the user cannot use.
  */
 export async function issueToken(
   context: AuthContext,
   authenticated: Authenticated,
   requested: RequestedScope | undefined,
 ): Promise<IssuedToken | undefined> {
-  const { user, userDomain, parent } = authenticated;
+  const { delegation } = authenticated;
+  if (delegation) return requested === undefined ? issueDelegated(context, authenticated, delegation) : undefined;
+  if (requested?.kind === 'trust')
+    return issueDelegated(
+      context,
+      authenticated,
+      await consumeTrust(context, authenticated.user, requested.id, authenticated.sinceMs),
+    );
+  const { user, userDomain } = authenticated;
   const granted = requested
     ? await grantScope(context, user, requested)
     : ((await grantDefaultScope(context, user)) ?? { scope: { kind: 'unscoped' as const }, roles: [] });
   if (!granted) return undefined;
-  const issuedAtMs = authenticated.sinceMs;
+  const payload = payloadOf(context, authenticated, { userId: user.id, scope: payloadScopeOf(granted.scope) });
+  return { token: encode(context, payload), state: { payload, user, userDomain, ...granted } };
+}
+
+/** What a delegation gives is what a token of it would be found to give. */
+async function issueDelegated(
+  context: AuthContext,
+  authenticated: Authenticated,
+  live: LiveDelegation,
+): Promise<IssuedToken | undefined> {
+  const payload = payloadOf(context, authenticated, {
+    userId: live.userId,
+    scope: { kind: 'project', id: live.projectId },
+    delegation: { kind: live.kind, id: live.record.id },
+    mostExpiresAtMs: live.expiresAtMs,
+  });
+  const state = await stateOf(context, payload);
+  return state && { token: encode(context, payload), state };
+}
+
+function payloadOf(
+  { config }: AuthContext,
+  { methods, sinceMs, parent }: Authenticated,
+  {
+    mostExpiresAtMs = Number.POSITIVE_INFINITY,
+    ...parts
+  }: Pick<TokenPayload, 'userId' | 'scope' | 'delegation'> & { mostExpiresAtMs?: number },
+): TokenPayload {
   const auditId = randomBytes(16).toString('base64url');
   const chainId = parent?.auditIds.at(-1);
-  const payload: TokenPayload = {
-    methods: authenticated.methods,
-    userId: user.id,
-    scope: payloadScopeOf(granted.scope),
-    issuedAtMs,
-    expiresAtMs: parent?.expiresAtMs ?? issuedAtMs + context.config.token_ttl_s * 1000,
+  const expiresAtMs = parent?.expiresAtMs ?? sinceMs + config.token_ttl_s * 1000;
+  return {
+    ...parts,
+    methods,
+    issuedAtMs: sinceMs,
+    expiresAtMs: Math.floor(Math.min(expiresAtMs, mostExpiresAtMs)),
     auditIds: chainId === undefined ? [auditId] : [auditId, chainId],
   };
-  const token = encodeFernet(encodePayload(payload), context.fernetKeys.keys.primary, { issuedAtS: issuedAtMs / 1000 });
-  return { token, state: { payload, user, userDomain, ...granted } };
+}
+
+function encode({ fernetKeys }: AuthContext, payload: TokenPayload): string {
+  return encodeFernet(encodePayload(payload), fernetKeys.keys.primary, { issuedAtS: payload.issuedAtMs / 1000 });
 }
 
 type Granted = Pick<TokenState, 'scope' | 'roles'>;
@@ -59,14 +101,12 @@ type Granted = Pick<TokenState, 'scope' | 'roles'>;
 async function grantScope(
   context: AuthContext,
   user: UserRecord,
-  requested: RequestedScope,
+  requested: Exclude<RequestedScope, { kind: 'trust' }>,
 ): Promise<Granted | undefined> {
   const scope: ScopeState | undefined = await resolveScope(context, requested);
   if (!scope || containersOf(scope).some(({ enabled }) => !enabled)) return undefined;
-  const target = targetOfScope(scope);
-  if (!target) return { scope, roles: [] };
-  const roles = await effectiveRoles(context.tables, user.id, target.kind, target.id);
-  return roles.length === 0 ? undefined : { scope, roles };
+  const roles = await rolesOf(context, user.id, scope, undefined);
+  return roles && { scope, roles };
 }
 
 async function grantDefaultScope(context: AuthContext, user: UserRecord): Promise<Granted | undefined> {

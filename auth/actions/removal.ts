@@ -1,5 +1,6 @@
-import type { Change, Stored } from '../../common/kv/table.ts';
+import type { Change, Stored, Table } from '../../common/kv/table.ts';
 import { type AuthContext, commitAndRevoke, withRetries } from '../context.ts';
+import { ownedBy } from '../store/owned.ts';
 import type { AssignmentRecord, RemovalRecord } from '../store/records.ts';
 
 type Kind = RemovalRecord['kind'];
@@ -37,6 +38,11 @@ const REFERENCES: Readonly<Record<Kind, (context: AuthContext, id: string) => Pr
     const { tables } = context;
     await removeAssignments(context, await tables.assignments.ofActor('user', id));
     for (const groupId of await tables.memberships.groupsOf(id)) await removeMembership(context, id, groupId);
+    await removeOwned(context, tables.applicationCredentials, 'user', id);
+    await removeOwned(context, tables.accessRules, 'user', id);
+    await removeOwned(context, tables.credentials, 'user', id);
+    await removeOwned(context, tables.trusts, 'trustor', id);
+    await removeOwned(context, tables.trusts, 'trustee', id);
   },
   async group(context, id) {
     const { tables } = context;
@@ -44,7 +50,11 @@ const REFERENCES: Readonly<Record<Kind, (context: AuthContext, id: string) => Pr
     for (const userId of await tables.memberships.usersOf(id)) await removeMembership(context, userId, id);
   },
   async project(context, id) {
-    await removeAssignments(context, await context.tables.assignments.onTarget('project', id));
+    const { tables } = context;
+    await removeAssignments(context, await tables.assignments.onTarget('project', id));
+    await removeOwned(context, tables.applicationCredentials, 'project', id);
+    await removeOwned(context, tables.credentials, 'project', id);
+    await removeOwned(context, tables.trusts, 'project', id);
   },
   async role(context, id) {
     const { tables } = context;
@@ -88,6 +98,16 @@ async function removeAssignments(context: AuthContext, assignments: readonly Ass
     const change = await context.tables.assignments.removal(assignment);
     if (change) await commitAndRevoke(context, change);
   }
+}
+
+async function removeOwned<T extends { id: string }>(
+  context: AuthContext,
+  table: Table<T>,
+  index: string,
+  ownerId: string,
+): Promise<void> {
+  for (const stored of await ownedBy(context.store, table, index, ownerId))
+    await commitAndRevoke(context, table.remove(stored));
 }
 
 async function removeMembership(context: AuthContext, userId: string, groupId: string): Promise<void> {

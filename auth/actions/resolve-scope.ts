@@ -9,12 +9,15 @@ export type RequestedScope =
   | { kind: 'unscoped' }
   | { kind: 'system' }
   | { kind: 'project'; project: { id: string } | { name: string; domain: DomainReference } }
-  | { kind: 'domain'; domain: DomainReference };
+  | { kind: 'domain'; domain: DomainReference }
+  | { kind: 'trust'; id: string };
+
+type PlainScope = Exclude<RequestedScope, { kind: 'trust' }>;
 
 export type DomainReference = { id: string } | { name: string };
 
 /** The scope's records, or undefined where one is missing. Whether they are enabled is `usableSince`'s to say. */
-export async function resolveScope(context: AuthContext, requested: RequestedScope): Promise<ScopeState | undefined> {
+export async function resolveScope(context: AuthContext, requested: PlainScope): Promise<ScopeState | undefined> {
   if (requested.kind === 'unscoped' || requested.kind === 'system') return requested;
   if (requested.kind === 'domain') {
     const domain = await findDomain(context, requested.domain);
@@ -27,7 +30,7 @@ export async function resolveScope(context: AuthContext, requested: RequestedSco
 }
 
 /** A token's scope, as a request for the same. */
-export function requestOfPayloadScope(scope: PayloadScope): RequestedScope {
+export function requestOfPayloadScope(scope: PayloadScope): PlainScope {
   switch (scope.kind) {
     case 'project':
       return { kind: 'project', project: { id: scope.id } };

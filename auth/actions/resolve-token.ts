@@ -1,9 +1,11 @@
 import type { AuthContext } from '../context.ts';
+import type { ProjectRecord, RoleRecord, UserRecord } from '../store/records.ts';
 import { decodeFernet } from '../tokens/fernet.ts';
 import { decodePayload, type TokenPayload } from '../tokens/payload.ts';
+import { delegatedRoles, type LiveDelegation, resolveDelegation } from './delegation.ts';
 import { effectiveRoles } from './effective-roles.ts';
 import { containersOf, requestOfPayloadScope, resolveScope, targetOfScope } from './resolve-scope.ts';
-import type { TokenState } from './token-state.ts';
+import type { ScopeState, TokenState } from './token-state.ts';
 
 export interface ResolveOptions {
   /** Also accept a token that ended less than the configured window ago: for services that finish what it began. */
@@ -27,18 +29,58 @@ export async function resolveToken(
   return stateOf(context, payload);
 }
 
-async function stateOf(context: AuthContext, payload: TokenPayload): Promise<TokenState | undefined> {
+/** What a payload's ids stand for now, if it holds; its end and its revocation are looked at by `resolveToken`. */
+export async function stateOf(context: AuthContext, payload: TokenPayload): Promise<TokenState | undefined> {
   const { tables } = context;
   const user = (await tables.users.get(payload.userId))?.record;
   const userDomain = user && (await tables.projects.get(user.domainId))?.record;
   const scope = await resolveScope(context, requestOfPayloadScope(payload.scope));
   if (!user || !userDomain || !scope) return undefined;
-  const subjects = [user, userDomain, ...containersOf(scope)];
+  const delegation = payload.delegation && (await resolveDelegation(context, payload.delegation));
+  if (payload.delegation && !delegation) return undefined;
+  const delegators = delegation && (await delegatorsOf(context, delegation, payload));
+  if (delegation && !delegators) return undefined;
+  const subjects = [user, userDomain, ...containersOf(scope), ...(delegators ?? [])];
   if (subjects.some((subject) => !subject.enabled || payload.issuedAtMs <= subject.tokensNotBeforeMs)) return undefined;
+  const roles = await rolesOf(context, user.id, scope, delegation);
+  return roles && { payload, user, userDomain, scope, roles, ...(delegation ? { delegation } : {}) };
+}
+
+/**
+ * Roles on a scope: the user's own, or those that a delegation carries.
+ *
+ * @returns undefined where there are none, or the scope is not the delegation's.
+ */
+export async function rolesOf(
+  context: AuthContext,
+  userId: string,
+  scope: ScopeState,
+  delegation: LiveDelegation | undefined,
+): Promise<RoleRecord[] | undefined> {
   const target = targetOfScope(scope);
-  const roles = target ? await effectiveRoles(tables, user.id, target.kind, target.id) : [];
-  if (target && roles.length === 0) return undefined;
-  return { payload, user, userDomain, scope, roles };
+  if (delegation && (target?.kind !== 'project' || target.id !== delegation.projectId)) return undefined;
+  if (!target) return [];
+  const roles = delegation
+    ? await delegatedRoles(context, delegation)
+    : await effectiveRoles(context.tables, userId, target.kind, target.id);
+  return roles.length === 0 ? undefined : roles;
+}
+
+/** The users that a delegation depends on, with their domains; undefined where one is gone or the token names another user. */
+async function delegatorsOf(
+  { tables }: AuthContext,
+  delegation: LiveDelegation,
+  { userId }: TokenPayload,
+): Promise<(UserRecord | ProjectRecord)[] | undefined> {
+  if (delegation.userId !== userId) return undefined;
+  const found: (UserRecord | ProjectRecord)[] = [];
+  for (const id of delegation.userIds) {
+    const user = (await tables.users.get(id))?.record;
+    const domain = user && (await tables.projects.get(user.domainId))?.record;
+    if (!user || !domain) return undefined;
+    found.push(user, domain);
+  }
+  return found;
 }
 
 async function readPayload({ fernetKeys }: AuthContext, token: string): Promise<TokenPayload | undefined> {

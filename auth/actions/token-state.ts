@@ -1,7 +1,9 @@
 import type { TokenBody } from '../contract.ts';
 import type { Identity, NamedInDomain, Scope } from '../guard/contract.ts';
 import type { ProjectRecord, RoleRecord, UserRecord } from '../store/records.ts';
+import { isoMicroseconds } from '../times.ts';
 import type { TokenPayload } from '../tokens/payload.ts';
+import { describeDelegation, type LiveDelegation } from './delegation.ts';
 
 /** A domain, project or nothing that a token is for, as it is stored now. */
 export type ScopeState =
@@ -18,15 +20,18 @@ export interface TokenState {
   scope: ScopeState;
   /** On the scope, implied ones included. */
   roles: readonly RoleRecord[];
+  /** What the token was made from, where it was delegated. */
+  delegation?: LiveDelegation;
 }
 
-export function identityOfState({ payload, user, userDomain, scope, roles }: TokenState): Identity {
+export function identityOfState({ payload, user, userDomain, scope, roles, delegation }: TokenState): Identity {
   return {
     user: namedInDomain(user, userDomain),
     scope: scopeOfState(scope),
     roles: roles.map(({ id, name }) => ({ id, name })),
     expiresAtMs: payload.expiresAtMs,
     auditIds: payload.auditIds,
+    ...(delegation ? { delegation: describeDelegation(delegation) } : {}),
   };
 }
 
@@ -51,6 +56,7 @@ export function tokenBodyOf(state: TokenState): TokenBody {
     issued_at: isoMicroseconds(payload.issuedAtMs),
     expires_at: isoMicroseconds(payload.expiresAtMs),
   };
+  Object.assign(body, delegationBodyOf(state.delegation));
   if (scope.kind === 'unscoped') return body;
   body.roles = roles.map(({ id, name }) => ({ id, name }));
   if (scope.kind === 'system') body.system = { all: true };
@@ -62,9 +68,24 @@ export function tokenBodyOf(state: TokenState): TokenBody {
   return body;
 }
 
-/** Keystone's form of a time: microseconds, UTC. */
-function isoMicroseconds(ms: number): string {
-  return new Date(ms).toISOString().replace('Z', '000Z');
+/** How a token's body tells what it was made from. An EC2 key shows in its methods only. */
+function delegationBodyOf(delegation: LiveDelegation | undefined): Partial<TokenBody> {
+  if (delegation?.kind === 'trust') {
+    const { id, impersonation, trustorId, trusteeId } = delegation.record;
+    const users = { trustor_user: { id: trustorId }, trustee_user: { id: trusteeId } };
+    return { 'OS-TRUST:trust': { id, impersonation, ...users } };
+  }
+  if (delegation?.kind !== 'application_credential') return {};
+  const { id, name, unrestricted } = delegation.record;
+  const rules = delegation.accessRules?.map(({ id: ruleId, service, method, path }) => ({
+    id: ruleId,
+    service,
+    method,
+    path,
+  }));
+  return {
+    application_credential: { id, name, restricted: !unrestricted, ...(rules ? { access_rules: rules } : {}) },
+  };
 }
 
 function named({ id, name }: { id: string; name: string }): { id: string; name: string } {

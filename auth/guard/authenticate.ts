@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError, InvariantError } from '../../common/errors.ts';
 import type { Identity, TokenVerifier } from './contract.ts';
+import { delegationAllows } from './delegation.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -22,6 +23,8 @@ export interface RequireTokenOptions {
   verifier: TokenVerifier;
   /** Whether a request needs no token. `path` is without the query. */
   isPublic(path: string, method: string): boolean;
+  /** Type of the service in the catalog. A token with access rules is refused where it is not told. */
+  serviceType?: string;
   /** Value of `WWW-Authenticate` on a 401: `Keystone uri="http://…:5000"`. */
   wwwAuthenticate: string;
 }
@@ -65,13 +68,18 @@ function decorateWithCaller(app: FastifyInstance): void {
  */
 async function verifyCaller(
   request: FastifyRequest,
-  options: Pick<RequireTokenOptions, 'verifier' | 'wwwAuthenticate'>,
+  options: Pick<RequireTokenOptions, 'verifier' | 'wwwAuthenticate' | 'serviceType'>,
 ): Promise<VerifiedCaller> {
   const token = headerOf(request, 'x-auth-token') ?? headerOf(request, 'x-storage-token');
   const serviceToken = headerOf(request, 'x-service-token');
   if (!token) throw unauthorized(options.wwwAuthenticate);
   const identity = await verify(token, request, options);
-  return { identity, serviceIdentity: serviceToken ? await verify(serviceToken, request, options) : undefined };
+  const serviceIdentity = serviceToken ? await verify(serviceToken, request, options) : undefined;
+  const { serviceType, wwwAuthenticate } = options;
+  const path = request.url.split('?', 1)[0] ?? '';
+  if (!delegationAllows(identity, { serviceType, method: request.method, path, serviceIdentity }))
+    throw unauthorized(wwwAuthenticate);
+  return { identity, serviceIdentity };
 }
 
 async function verify(

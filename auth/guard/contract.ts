@@ -8,6 +8,26 @@ export interface Identity {
   expiresAtMs: number;
   /** First element: this token; last: the chain it came from. */
   auditIds: readonly string[];
+  /** Set where the token was made from something that was delegated; what it may be used for is `delegation.ts`'s to say. */
+  delegation?: Delegation;
+}
+
+/** What a delegated token was made from, and how far it reaches. */
+export interface Delegation {
+  kind: 'application_credential' | 'trust' | 'ec2';
+  id: string;
+  /** An application credential that may make and remove credentials, trusts and application credentials. */
+  unrestricted: boolean;
+  /** The only requests it may make; undefined for all. */
+  accessRules?: readonly AccessRule[];
+}
+
+/** One kind of request: `path` may hold `*` (one part), `**` (any number of them) and `{name}` (one part). */
+export interface AccessRule {
+  /** Type of the service: `object-store`, `image`, … */
+  service: string;
+  method: string;
+  path: string;
 }
 
 export interface NamedInDomain {

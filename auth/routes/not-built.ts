@@ -5,13 +5,6 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /** Parts of the identity API that this server does not have yet: said plainly, instead of 404. */
 const NOT_BUILT: Readonly<Record<string, string>> = {
-  '/v3/credentials': 'Credentials',
-  '/v3/users/:userId/credentials/OS-EC2': 'EC2 credentials',
-  '/v3/ec2tokens': 'EC2 tokens',
-  '/v3/s3tokens': 'S3 tokens',
-  '/v3/users/:userId/application_credentials': 'Application credentials',
-  '/v3/users/:userId/access_rules': 'Access rules',
-  '/v3/OS-TRUST': 'Trusts',
   '/v3/OS-INHERIT': 'Inherited role assignments',
   '/v3/OS-EP-FILTER': 'Endpoint filters',
   '/v3/OS-FEDERATION': 'Federation',

@@ -9,7 +9,7 @@ import { revokeToken } from '../actions/revoke-token.ts';
 import { type TokenState, tokenBodyOf } from '../actions/token-state.ts';
 import type { AuthContext } from '../context.ts';
 import type { TokenBody } from '../contract.ts';
-import { badRequest, notBuilt, tokenNotFound } from '../errors.ts';
+import { badRequest, tokenNotFound } from '../errors.ts';
 import { unauthorized } from '../guard/authenticate.ts';
 import { parseBody } from '../parse.ts';
 import { type AuthRequest, authRequest } from '../schemas.ts';
@@ -35,6 +35,7 @@ export function registerTokenRoutes(app: FastifyInstance, context: AuthContext, 
     const state = await resolveToken(context, token, { allowExpired });
     if (!state) throw tokenNotFound();
     context.policy.authorize('identity:validate_token', request.identity, userTarget(state.user));
+    assertUnderstandsRules(request, state);
     reply.header('x-subject-token', token);
     return { token: await withCatalog(context, request, state) };
   });
@@ -46,6 +47,12 @@ export function registerTokenRoutes(app: FastifyInstance, context: AuthContext, 
     await revokeToken(context, state.payload);
     return reply.status(204).send();
   });
+}
+
+/** A token with access rules is shown only to who says that it will heed them. Spec: Identity API v3, "Access rules". */
+function assertUnderstandsRules({ headers }: FastifyRequest, { delegation }: TokenState): void {
+  const hasRules = delegation?.kind === 'application_credential' && delegation.accessRules !== undefined;
+  if (hasRules && !(Number(headers['openstack-identity-access-rules']) >= 1)) throw tokenNotFound();
 }
 
 async function withCatalog(context: AuthContext, request: FastifyRequest, state: TokenState): Promise<TokenBody> {
@@ -61,7 +68,12 @@ function subjectTokenOf(request: FastifyRequest): string {
 }
 
 /** The proofs of a login; undefined where it names a method that we do not have, which is refused as any wrong proof is. */
-function proofsOf({ methods, password, token }: AuthRequest['auth']['identity']): Proofs | undefined {
+function proofsOf({
+  methods,
+  password,
+  token,
+  application_credential: credential,
+}: AuthRequest['auth']['identity']): Proofs | undefined {
   const proofs: Proofs = {};
   for (const method of methods) {
     if (method === 'password') {
@@ -70,9 +82,24 @@ function proofsOf({ methods, password, token }: AuthRequest['auth']['identity'])
     } else if (method === 'token') {
       if (!token) throw badRequest('The token method needs identity.token.');
       proofs.token = token;
+    } else if (method === 'application_credential') {
+      if (!credential) throw badRequest('The application_credential method needs identity.application_credential.');
+      proofs.applicationCredential = { credential: credentialReferenceOf(credential), secret: credential.secret };
     } else return undefined;
   }
   return proofs;
+}
+
+type CredentialProof = NonNullable<AuthRequest['auth']['identity']['application_credential']>;
+
+function credentialReferenceOf({
+  id,
+  name,
+  user,
+}: CredentialProof): { id: string } | { name: string; user: UserReference } {
+  if (id !== undefined) return { id };
+  if (name === undefined || !user) throw badRequest('An application credential is named by id, or by name and user.');
+  return { name, user: userReferenceOf(user) };
 }
 
 function userReferenceOf({ id, name, domain }: { id?: string; name?: string; domain?: Reference }): UserReference {
@@ -84,10 +111,10 @@ function userReferenceOf({ id, name, domain }: { id?: string; name?: string; dom
 function scopeOf(scope: AuthRequest['auth']['scope']): RequestedScope | undefined {
   if (scope === undefined) return undefined;
   if (scope === 'unscoped' || scope.unscoped) return { kind: 'unscoped' };
-  if (scope['OS-TRUST:trust'] !== undefined) throw notBuilt('Trusts');
-  const { project, domain, system } = scope;
-  if ([project, domain, system].filter(Boolean).length !== 1)
-    throw badRequest('A scope is one of project, domain and system.');
+  const { project, domain, system, 'OS-TRUST:trust': trust } = scope;
+  if ([project, domain, system, trust].filter(Boolean).length !== 1)
+    throw badRequest('A scope is one of project, domain, system and trust.');
+  if (trust) return { kind: 'trust', id: trust.id };
   if (system) return { kind: 'system' };
   if (domain) return { kind: 'domain', domain: domainReferenceOf(domain) };
   if (project?.id !== undefined) return { kind: 'project', project: { id: project.id } };

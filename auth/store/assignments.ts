@@ -4,12 +4,17 @@ import type { ActorKind, AssignmentRecord, TargetKind } from './records.ts';
 
 type Parts = Omit<AssignmentRecord, 'id'>;
 
-function actorFirst({ actorKind, actorId, targetKind, targetId, roleId }: Parts): string {
-  return `${actorKind}/${actorId}/${targetKind}/${targetId}/${roleId}`;
+function actorFirst({ actorKind, actorId, targetKind, targetId, ...role }: Parts): string {
+  return `${actorKind}/${actorId}/${targetKind}/${targetId}/${roleOf(role)}`;
 }
 
-function targetFirst({ actorKind, actorId, targetKind, targetId, roleId }: Parts): string {
-  return `${targetKind}/${targetId}/${actorKind}/${actorId}/${roleId}`;
+function targetFirst({ actorKind, actorId, targetKind, targetId, ...role }: Parts): string {
+  return `${targetKind}/${targetId}/${actorKind}/${actorId}/${roleOf(role)}`;
+}
+
+/** One role may be given on a target and to be inherited from it: two assignments. */
+function roleOf({ roleId, inherited }: Pick<Parts, 'roleId' | 'inherited'>): string {
+  return inherited ? `${roleId}/inherited` : roleId;
 }
 
 export function assignmentOf(parts: Parts): AssignmentRecord {

@@ -1,3 +1,5 @@
+import type { DelegationReference } from '../tokens/payload.ts';
+
 /** What identity stores. Times are milliseconds since the epoch; every record but the pairs is written by one action file. */
 
 /** Attributes that clients add to a resource and get back unchanged. */
@@ -78,6 +80,8 @@ export interface AssignmentRecord {
   targetKind: TargetKind;
   targetId: string;
   roleId: string;
+  /** Held on every project below the target, instead of on the target. */
+  inherited?: true;
 }
 
 /** A user in a group. Stored twice, under both orders, in one batch. */
@@ -126,4 +130,72 @@ export interface EndpointRecord {
 export interface RemovalRecord {
   id: string;
   kind: 'user' | 'group' | 'project' | 'domain' | 'role';
+}
+
+/** A way to log in that carries some of its user's roles on one project. Its secret is shown once and kept hashed. */
+export interface ApplicationCredentialRecord {
+  id: string;
+  /** Unique among its user's. */
+  name: string;
+  userId: string;
+  projectId: string;
+  description: string | null;
+  /** As `auth/passwords/application-secret.ts` writes it. */
+  secretHash: string;
+  /** Roles it was given; it carries those that its user still holds. */
+  roleIds: readonly string[];
+  /** Null where it lives as long as its user. */
+  expiresAtMs: number | null;
+  /** May make and remove credentials, trusts and application credentials. */
+  unrestricted: boolean;
+  /** Ids of access rules; null where every request is allowed. */
+  accessRuleIds: readonly string[] | null;
+  /** The delegation that it was made with, whose end is its own. */
+  source: DelegationReference | null;
+}
+
+/** A kind of request that an application credential may make. A user's rules are kept when the credential goes. */
+export interface AccessRuleRecord {
+  id: string;
+  userId: string;
+  service: string;
+  method: string;
+  path: string;
+}
+
+/** One user, the trustor, lets another, the trustee, act with some roles on a project. */
+export interface TrustRecord {
+  id: string;
+  trustorId: string;
+  trusteeId: string;
+  projectId: string;
+  /** Whether tokens of it name the trustor as their user. */
+  impersonation: boolean;
+  roleIds: readonly string[];
+  expiresAtMs: number | null;
+  /** Tokens that may still be had of it; null for any number. Counted down by each. */
+  remainingUses: number | null;
+  /** Whether the trustee may pass it on. */
+  allowRedelegation: boolean;
+  /** How often it may be passed on. */
+  redelegationCount: number;
+  /** The trust that was passed on, whose end is its own. */
+  redelegatedTrustId: string | null;
+  /** The delegation that it was made with, whose end is its own. */
+  source: DelegationReference | null;
+  extra: Extra;
+}
+
+/** A secret of a user for use elsewhere: an EC2 key pair, a TOTP seed, anything. */
+export interface CredentialRecord {
+  /** SHA-256 of the access key for type `ec2`. */
+  id: string;
+  type: string;
+  userId: string;
+  projectId: string | null;
+  /** Encrypted with the keys of `keys/credential`. */
+  encryptedBlob: string;
+  /** The delegation that it was made with, whose end is its own. */
+  source: DelegationReference | null;
+  extra: Extra;
 }

@@ -3,6 +3,9 @@ import { Table } from '../../common/kv/table.ts';
 import { AssignmentTable } from './assignments.ts';
 import { MembershipTable } from './memberships.ts';
 import type {
+  AccessRuleRecord,
+  ApplicationCredentialRecord,
+  CredentialRecord,
   EndpointRecord,
   GroupRecord,
   ImpliedRoleRecord,
@@ -12,6 +15,7 @@ import type {
   RevocationRecord,
   RoleRecord,
   ServiceRecord,
+  TrustRecord,
   UserRecord,
 } from './records.ts';
 
@@ -38,6 +42,38 @@ export function createTables(store: KeyValueStore) {
     regions: new Table<RegionRecord>(store, { name: 'auth-regions' }),
     services: new Table<ServiceRecord>(store, { name: 'auth-services' }),
     endpoints: new Table<EndpointRecord>(store, { name: 'auth-endpoints' }),
+    applicationCredentials: new Table<ApplicationCredentialRecord>(store, {
+      name: 'auth-application-credentials',
+      unique: {
+        name: ({ userId, name }) => `${userId}/${name}`,
+        user: ({ userId, id }) => `${userId}/${id}`,
+        project: ({ projectId, id }) => `${projectId}/${id}`,
+      },
+    }),
+    accessRules: new Table<AccessRuleRecord>(store, {
+      name: 'auth-access-rules',
+      unique: {
+        user: ({ userId, id }) => `${userId}/${id}`,
+        content: ({ userId, service, method, path }) => `${userId}/${service}/${method}/${path}`,
+      },
+    }),
+    trusts: new Table<TrustRecord>(store, {
+      name: 'auth-trusts',
+      unique: {
+        trustor: ({ trustorId, id }) => `${trustorId}/${id}`,
+        trustee: ({ trusteeId, id }) => `${trusteeId}/${id}`,
+        project: ({ projectId, id }) => `${projectId}/${id}`,
+        parent: ({ redelegatedTrustId, id }) =>
+          redelegatedTrustId === null ? undefined : `${redelegatedTrustId}/${id}`,
+      },
+    }),
+    credentials: new Table<CredentialRecord>(store, {
+      name: 'auth-credentials',
+      unique: {
+        user: ({ userId, id }) => `${userId}/${id}`,
+        project: ({ projectId, id }) => (projectId === null ? undefined : `${projectId}/${id}`),
+      },
+    }),
     removals: new Table<RemovalRecord>(store, { name: 'auth-removals' }),
   };
 }

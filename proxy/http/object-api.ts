@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Identity, TokenVerifier } from '../../auth/guard/contract.ts';
+import { delegationAllows } from '../../auth/guard/delegation.ts';
 import type { Clock } from '../../common/clock.ts';
 import { ApiError } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
@@ -116,7 +117,7 @@ class Exchange {
     const { path, query } = parseTarget(this.incoming.url ?? '/');
     const method = this.incoming.method ?? 'GET';
     const body = BODILESS.has(method) ? NO_BODY : this.body();
-    const caller = await this.caller();
+    const caller = await this.caller(method);
     const log = this.options.logger;
     const request: ProxyRequest = {
       method,
@@ -141,11 +142,13 @@ class Exchange {
   }
 
   /** A token that identity refuses is no token: what anybody may read, its bearer may read too. */
-  private async caller(): Promise<Identity | undefined> {
+  private async caller(method: string): Promise<Identity | undefined> {
     const token = this.headers['x-auth-token'] ?? this.headers['x-storage-token'];
     if (!token) return undefined;
     try {
-      return await this.options.verifier.verify(token);
+      const identity = await this.options.verifier.verify(token);
+      const request = { serviceType: 'object-store', method, path: (this.incoming.url ?? '').split('?', 1)[0] ?? '' };
+      return identity && delegationAllows(identity, request) ? identity : undefined;
     } catch (error) {
       throw refusal(503, { cause: error });
     }

@@ -154,10 +154,6 @@ describe('POST /v3/auth/tokens', () => {
     expect(answer.body.error).toMatchObject({ code: 400, title: 'Bad Request' });
     expect(JSON.stringify(answer.body)).not.toContain(PASSWORDS.demo);
   });
-
-  it('says that trusts are not built', async () => {
-    expect((await cloud.logIn(demoIdentity, { 'OS-TRUST:trust': { id: 'x' } })).status).toBe(501);
-  });
 });
 
 describe('rescoping', () => {
