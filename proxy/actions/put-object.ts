@@ -1,6 +1,5 @@
-import { createHash, type Hash } from 'node:crypto';
 import type { Timestamp } from '../../common/timestamp.ts';
-import type { NewObject, ObjectUpload } from '../../object-server/contract.ts';
+import { bodySeed, type NewObject, type ObjectUpload } from '../../object-server/contract.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import { withDeadline } from '../backend/deadline.ts';
 import { agreed, quorumOf, settleByQuorum } from '../backend/quorum.ts';
@@ -10,6 +9,7 @@ import { writeWithTimestamp } from '../backend/timestamp-retry.ts';
 import { isRefusal, refusal } from '../errors.ts';
 import type { RequestBody } from '../message.ts';
 import type { ObjectName } from './read-object.ts';
+import { transferBody } from './transfer-body.ts';
 
 export interface ObjectPut {
   name: ObjectName;
@@ -44,7 +44,12 @@ export async function putObject(cluster: Cluster, put: ObjectPut): Promise<Store
     uploads: await openUploads(cluster, put, drawn),
   }));
   try {
-    const { etag, sizeBytes } = await transfer(cluster, put, uploads);
+    const { etag, sizeBytes } = await transferBody({
+      body: put.body,
+      mostBytes: put.mostBytes,
+      seed: bodySeed(put.name, timestamp),
+      send: (piece, checksums) => sendPiece(cluster, uploads, piece, checksums),
+    });
     if (put.expectedEtag !== undefined && put.expectedEtag !== etag) throw refusal(422);
     await commit(cluster, uploads, { etag, sizeBytes });
     return { timestamp, etag, sizeBytes };
@@ -127,33 +132,23 @@ function isPrecondition(error: unknown): boolean {
   return isRefusal(error, 'ObjectExists') || isRefusal(error, 'OlderVersion');
 }
 
-async function transfer(
+/** Gives a piece of the body to all uploads; goes on without those that fail. @throws ApiError 503 when too few are left. */
+async function sendPiece(
   cluster: Cluster,
-  put: ObjectPut,
   uploads: Uploads,
-): Promise<{ etag: string; sizeBytes: number }> {
-  const digest: Hash = createHash('md5');
-  let sizeBytes = 0;
-  for await (const chunk of put.body.chunks()) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > put.mostBytes) throw refusal(413);
-    const writes = uploads.all.map((upload) => ({
-      upload,
-      written: withDeadline(upload.write(chunk), cluster.nodeTimeoutMs),
-    }));
-    // Watched before the first await: one that fails meanwhile is no unhandled rejection.
-    const results = Promise.allSettled(writes.map(({ written }) => written));
-    digest.update(chunk);
-    for (const [index, result] of (await results).entries()) {
-      const write = writes[index];
-      if (result.status === 'rejected' && write) {
-        cluster.logger.warn({ err: result.reason }, 'a replica failed while an object was sent');
-        uploads.drop(write.upload, result.reason);
-      }
+  piece: Uint8Array,
+  checksums: BigUint64Array,
+): Promise<void> {
+  const writes = uploads.all.map(async (upload) => {
+    try {
+      await withDeadline(upload.write(piece, checksums), cluster.nodeTimeoutMs);
+    } catch (error) {
+      cluster.logger.warn({ err: error }, 'a replica failed while an object was sent');
+      return { upload, error };
     }
-  }
-  if (put.body.sizeBytes !== undefined && sizeBytes !== put.body.sizeBytes) throw refusal(499);
-  return { etag: digest.digest('hex'), sizeBytes };
+    return undefined;
+  });
+  for (const failed of await Promise.all(writes)) if (failed) uploads.drop(failed.upload, failed.error);
 }
 
 /**

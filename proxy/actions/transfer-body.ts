@@ -47,37 +47,84 @@ class Courier {
   private filled = 0;
   private blocks = 0;
   private hash: StreamedHash | undefined;
+  /** The piece before, on its way to the replicas and the hash. */
   private underWay: Promise<void> = Promise.resolve();
 
   constructor(transfer: BodyTransfer) {
     this.transfer = transfer;
   }
 
+  /** Waits only while the piece before is under way. */
   async add(chunk: Uint8Array): Promise<void> {
     this.sizeBytes += chunk.length;
     for (let offset = 0; offset < chunk.length; ) {
+      if (this.filled === this.memory?.length) await this.dispatch();
       this.memory ??= this.takeMemory();
       const bytes = Math.min(chunk.length - offset, this.memory.length - this.filled);
       this.memory.set(bytes === chunk.length ? chunk : chunk.subarray(offset, offset + bytes), this.filled);
       this.filled += bytes;
       offset += bytes;
-      // A full piece waits until it is known that it is not the last.
-      if (this.filled === this.memory.length && offset < chunk.length) await this.flush();
     }
   }
 
   /** @returns the MD5. */
   async finish(): Promise<string> {
-    if (this.hash === undefined && this.sizeBytes <= MOST_HASHED_HERE_BYTES) return this.finishHere();
-    await this.flush();
+    if (this.hash === undefined && this.sizeBytes <= MOST_HASHED_HERE_BYTES) return this.sendWhole();
+    await this.dispatch();
     await this.underWay;
     return (await this.hash?.digest()) ?? '';
   }
 
   async close(): Promise<void> {
     await this.underWay.catch(() => undefined);
-    this.giveBack(this.memory);
+    if (this.memory) piecePool().give(this.memory);
     this.memory = undefined;
     this.hash?.drop();
+  }
+
+  private takeMemory(): Uint8Array {
+    const { sizeBytes } = this.transfer.body;
+    return sizeBytes !== undefined && sizeBytes <= MOST_WHOLE_BYTES
+      ? Buffer.allocUnsafe(sizeBytes)
+      : piecePool().take();
+  }
+
+  /** A short body: another thread would take longer to hear of it. */
+  private async sendWhole(): Promise<string> {
+    const piece = this.memory?.subarray(0, this.filled) ?? new Uint8Array(0);
+    const sent = piece.length > 0 ? this.transfer.send(piece, this.checksumsOf(piece)) : Promise.resolve();
+    this.underWay = sent;
+    const etag = createHash('md5').update(piece).digest('hex');
+    await sent;
+    return etag;
+  }
+
+  private async dispatch(): Promise<void> {
+    await this.underWay;
+    const { memory } = this;
+    if (!memory || this.filled === 0) return;
+    this.underWay = this.deliver(memory, memory.subarray(0, this.filled));
+    this.underWay.catch(() => undefined); // met by whoever waits for it next
+    this.memory = undefined;
+    this.filled = 0;
+  }
+
+  private async deliver(memory: Uint8Array, piece: Uint8Array): Promise<void> {
+    this.hash ??= hashThread().begin();
+    const hashed = this.hash.update(piece);
+    const sent = this.transfer.send(piece, this.checksumsOf(piece));
+    const outcomes = await Promise.allSettled([sent, hashed]);
+    piecePool().give(memory);
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  }
+
+  private checksumsOf(piece: Uint8Array): BigUint64Array {
+    const { seed } = this.transfer;
+    const checksums = new BigUint64Array(Math.ceil(piece.length / BODY_BLOCK_BYTES));
+    for (let index = 0; index < checksums.length; index += 1, this.blocks += 1) {
+      const start = index * BODY_BLOCK_BYTES;
+      checksums[index] = blockChecksum(piece.subarray(start, start + BODY_BLOCK_BYTES), seed, this.blocks);
+    }
+    return checksums;
   }
 }
