@@ -5,8 +5,7 @@ import { formatBackendPath } from '../common/cluster/backend-path.ts';
 import { signRequest } from '../common/cluster/signature.ts';
 import { digestHeader } from '../common/cluster/signed-json.ts';
 import { ApiError } from '../common/errors.ts';
-import type { AccountTarget, ContainerTarget, ListingPage, ListingStore } from './contract.ts';
-import { updatesOneByOne } from './updates-one-by-one.ts';
+import type { AccountTarget, ContainerTarget, ListingPage, ListingStore, UpdateOutcome } from './contract.ts';
 
 const CONNECT_TIMEOUT_MS = 3000;
 const ANSWER_TIMEOUT_MS = 30_000;
@@ -31,10 +30,8 @@ export function createContainerClient(options: ContainerClientOptions): ListingS
     bodyTimeout: ANSWER_TIMEOUT_MS,
   });
 
-  async function call(operation: string, target: AccountTarget | ContainerTarget, argument: unknown): Promise<string> {
-    const { device, partition, account } = target;
-    const names = 'container' in target ? [account, target.container] : [account];
-    const path = formatBackendPath(device, partition, ...names);
+  async function call(operation: string, target: Target, argument: unknown): Promise<string> {
+    const path = pathOf(target);
     const body = JSON.stringify(argument);
     const headers = {
       'content-type': 'application/json',
@@ -48,21 +45,14 @@ export function createContainerClient(options: ContainerClientOptions): ListingS
     return text;
   }
 
-  async function ask<T>(operation: string, target: AccountTarget | ContainerTarget, argument: unknown): Promise<T> {
+  async function ask<T>(operation: string, target: Target, argument: unknown): Promise<T> {
     return JSON.parse(await call(operation, target, argument)) as T;
   }
 
-  async function page(
-    operation: string,
-    target: AccountTarget | ContainerTarget,
-    query: unknown,
-  ): Promise<ListingPage> {
+  async function page(operation: string, target: Target, query: unknown): Promise<ListingPage> {
     const text = await call(operation, target, query);
     return { rows: text === '' ? [] : text.split('\n') };
   }
-
-  const applyObjectRows: ListingStore['applyObjectRows'] = async (target, rows) =>
-    void (await call('applyObjectRows', target, rows));
 
   return {
     accountInfo: (target) => ask('accountInfo', target, null),
@@ -75,10 +65,19 @@ export function createContainerClient(options: ContainerClientOptions): ListingS
     updateContainer: async (target, change) => void (await call('updateContainer', target, change)),
     removeContainer: async (target, removal) => void (await call('removeContainer', target, removal)),
     listObjects: (target, query) => page('listObjects', target, query),
-    applyObjectRows,
-    applyObjectUpdates: updatesOneByOne(applyObjectRows),
+    applyObjectRows: async (target, rows) => void (await call('applyObjectRows', target, rows)),
+    applyObjectUpdates: (updates) => ask<UpdateOutcome[]>('applyObjectUpdates', 'node', updates),
     close: () => pool.destroy(),
   };
+}
+
+/** What the path names: nothing, for the node as a whole. */
+type Target = 'node' | AccountTarget | ContainerTarget;
+
+function pathOf(target: Target): string {
+  if (target === 'node') return '/';
+  const { device, partition, account } = target;
+  return formatBackendPath(device, partition, ...('container' in target ? [account, target.container] : [account]));
 }
 
 async function exchange(

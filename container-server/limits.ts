@@ -2,6 +2,12 @@
 export const MOST_QUEUED_CHANGES = 20_000;
 /** Changes that share one synced batch. */
 export const MOST_CHANGES_PER_BATCH = 512;
+/** A batch with this many writes takes no further change. */
+export const WRITES_OF_FULL_BATCH = 2048;
+/** How long the writer reads without waiting, milliseconds; what is beyond is read on other threads. */
+export const MOST_BLOCKING_READS_MS = 1;
+/** Containers' records that a device's writer keeps in memory. */
+export const MOST_CACHED_CONTAINERS = 1024;
 /** Rows in one call. */
 export const MOST_ROWS_PER_CALL = 10_000;
 /** Rows of one listing page. */

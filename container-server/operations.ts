@@ -40,6 +40,13 @@ const objectRow = Type.Union([
   }),
 ]);
 
+const objectUpdate = Type.Object({
+  replicas: Type.Array(Type.Object({ device: Type.String(), partition: count }), { maxItems: 64 }),
+  account: name,
+  container: name,
+  row: objectRow,
+});
+
 interface OperationTarget {
   device: string;
   partition: number;
@@ -48,8 +55,8 @@ interface OperationTarget {
 }
 
 export interface Operation {
-  /** What the path must name. */
-  on: 'account' | 'container';
+  /** What the path must name; of the node as a whole it names nothing. */
+  on: 'node' | 'account' | 'container';
   /** What the request's JSON body must be. */
   argument: TSchema;
   /** @param argument has been checked against the schema. */
@@ -90,6 +97,11 @@ export const operations: Readonly<Record<string, Operation>> = {
   listObjects: on('container', query, (store, target, asked) => store.listObjects(target, asked)),
   applyObjectRows: on('container', Type.Array(objectRow, { maxItems: MOST_ROWS_PER_CALL }), (store, target, rows) =>
     store.applyObjectRows(target, rows),
+  ),
+  applyObjectUpdates: on(
+    'node',
+    Type.Array(objectUpdate, { maxItems: MOST_ROWS_PER_CALL }),
+    (store, _target, updates) => store.applyObjectUpdates(updates),
   ),
 };
 

@@ -1,9 +1,11 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../common/clock.ts';
+import { invariant } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
 import { applyContainerRows } from './actions/apply-container-rows.ts';
 import { applyObjectRows } from './actions/apply-object-rows.ts';
+import { applyObjectUpdates, encodeUpdates, type UpdatesContext } from './actions/apply-object-updates.ts';
 import { createContainer } from './actions/create-container.ts';
 import { accountInfo, containerInfo, listContainers, listObjects } from './actions/read-listing.ts';
 import { removeAccount } from './actions/remove-account.ts';
@@ -13,12 +15,12 @@ import { updateContainer } from './actions/update-container.ts';
 import type { ContainerChanges } from './changes.ts';
 import type { ContainerServerConfig } from './config.ts';
 import type { ContainerTarget, ListingStore } from './contract.ts';
-import { deviceUnavailable } from './errors.ts';
-import { RECLAIM_INTERVAL_MS } from './limits.ts';
+import { containerNotFound, deviceUnavailable } from './errors.ts';
+import { MOST_ROWS_PER_CALL, RECLAIM_INTERVAL_MS } from './limits.ts';
 import { AccountReporter } from './store/account-reporter.ts';
 import { ListingDatabase, type WriteBatch } from './store/database.ts';
+import { encodeRowUpdate } from './store/object-rows.ts';
 import { reclaim } from './store/reclaim.ts';
-import { updatesOneByOne } from './updates-one-by-one.ts';
 
 export interface ListingStoreDeps {
   /** This node's devices; `path` must exist (a disk that is not mounted is not written below). */
@@ -82,10 +84,10 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
     const horizonMs = deps.clock.nowMs() - reclaimAgeSeconds * 1000;
     for (const { database } of devices.values()) await reclaim(database, horizonMs);
   };
-  const applyRows: ListingStore['applyObjectRows'] = async (target, rows) => {
-    const { database, reporter } = find(target);
-    await applyObjectRows(database, target, rows);
-    reporter.note(target.account, target.container);
+  const updating: UpdatesContext = {
+    change: async (device, run) => find({ device }).database.change(run),
+    note: (device, account, container) => find({ device }).reporter.note(account, container),
+    onFailure: (device, error) => deps.logger.warn({ err: error, device }, 'rows could not be listed'),
   };
   let reclaimTimer: NodeJS.Timeout | undefined;
   let reclaiming: Promise<void> = Promise.resolve();
@@ -110,8 +112,18 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
       await reporter.reportNow(target.account, target.container);
     },
     listObjects: async (target, query) => listObjects(find(target).database, target, query),
-    applyObjectRows: applyRows,
-    applyObjectUpdates: updatesOneByOne(applyRows),
+    applyObjectRows: async (target, rows) => {
+      invariant(rows.length <= MOST_ROWS_PER_CALL, `${rows.length} rows in one call`);
+      const { database, reporter } = find(target);
+      const updates = rows.map(encodeRowUpdate);
+      const applied = await database.change((view) => applyObjectRows(view, target, updates));
+      if (applied === 'gone') throw containerNotFound(target.container);
+      if (applied === 'counted') reporter.note(target.account, target.container);
+    },
+    applyObjectUpdates: async (updates) => {
+      invariant(updates.length <= MOST_ROWS_PER_CALL, `${updates.length} rows in one call`);
+      return applyObjectUpdates(updating, encodeUpdates(updates));
+    },
     start: async () => {
       for (const { reporter } of devices.values()) await reporter.start();
       reclaimTimer = setInterval(() => {

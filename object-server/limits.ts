@@ -48,7 +48,7 @@ export const VERSIONS_AT_FIRST = 4;
 export const MOST_VERSIONS_PER_STEP = 256;
 
 /** Listing updates of one call: rows, and bytes of names and values (about). */
-export const MOST_UPDATES_PER_CALL = 1000;
+export const MOST_UPDATES_PER_CALL = 256;
 export const MOST_UPDATE_BYTES_PER_CALL = 1 << 20;
 /** Calls with listing updates that one thread has out to one address at once; meanwhile the next one gathers. */
 export const MOST_UPDATE_CALLS_OUT = 2;

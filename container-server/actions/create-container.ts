@@ -1,9 +1,7 @@
 import type { ContainerCreation, ContainerTarget } from '../contract.ts';
 import { olderVersion, policyConflict } from '../errors.ts';
 import type { ListingDatabase } from '../store/database.ts';
-import { markDirty } from '../store/dirty-marks.ts';
-import { containerKey } from '../store/keys.ts';
-import { type ContainerRecord, decodeRecord, isLive, latest, mergeMetadata, NEVER } from '../store/records.ts';
+import { type ContainerRecord, isLive, latest, mergeMetadata, NEVER } from '../store/records.ts';
 
 /** A container that comes back begins a new life: without its old metadata, and with the policy asked for now. */
 export function createContainer(
@@ -12,9 +10,8 @@ export function createContainer(
   creation: ContainerCreation,
 ): Promise<{ created: boolean }> {
   const { timestamp, policyIndex, defaultPolicyIndex, accounts } = creation;
-  const key = containerKey(account, container);
   return database.change(async (view) => {
-    const there = decodeRecord<ContainerRecord>(await view.get(key));
+    const there = await view.container(account, container);
     if (there !== undefined && isLive(there)) {
       if (policyIndex !== undefined && policyIndex !== there.policyIndex) throw policyConflict(there.policyIndex);
       const record: ContainerRecord = {
@@ -23,8 +20,8 @@ export function createContainer(
         metadata: mergeMetadata(there.metadata, creation),
         accounts,
       };
-      view.put(key, JSON.stringify(record));
-      markDirty(view, account, container);
+      view.putContainer(account, container, record);
+      view.markDirty(account, container);
       return { created: false };
     }
     if (there !== undefined && timestamp <= there.deletedAt) throw olderVersion(there.deletedAt);
@@ -36,11 +33,12 @@ export function createContainer(
       policyIndex: policyIndex ?? defaultPolicyIndex,
       objectCount: 0,
       bytesUsed: 0,
+      newestDeletion: there?.newestDeletion ?? NEVER,
       metadata: mergeMetadata({}, creation),
       accounts,
     };
-    view.put(key, JSON.stringify(record));
-    markDirty(view, account, container);
+    view.putContainer(account, container, record);
+    view.markDirty(account, container);
     return { created: true };
   });
 }

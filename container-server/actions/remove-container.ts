@@ -2,9 +2,7 @@ import type { Timestamp } from '../../common/timestamp.ts';
 import type { ContainerTarget, ReplicaAddress } from '../contract.ts';
 import { containerNotEmpty, containerNotFound, olderVersion } from '../errors.ts';
 import type { ListingDatabase } from '../store/database.ts';
-import { markDirty } from '../store/dirty-marks.ts';
-import { containerKey } from '../store/keys.ts';
-import { type ContainerRecord, decodeRecord, isLive } from '../store/records.ts';
+import { type ContainerRecord, isLive } from '../store/records.ts';
 
 /** The record stays, dead: rows of deleted objects outlive the container, so that nothing replayed fills its next life. */
 export function removeContainer(
@@ -12,9 +10,8 @@ export function removeContainer(
   { account, container }: ContainerTarget,
   removal: { timestamp: Timestamp; accounts: readonly ReplicaAddress[] },
 ): Promise<void> {
-  const key = containerKey(account, container);
   return database.change(async (view) => {
-    const there = decodeRecord<ContainerRecord>(await view.get(key));
+    const there = await view.container(account, container);
     if (there === undefined || !isLive(there)) throw containerNotFound(container);
     if (removal.timestamp < there.putTimestamp) throw olderVersion(there.putTimestamp);
     if (there.objectCount > 0) throw containerNotEmpty(container);
@@ -24,7 +21,7 @@ export function removeContainer(
       metadata: {},
       accounts: removal.accounts,
     };
-    view.put(key, JSON.stringify(record));
-    markDirty(view, account, container);
+    view.putContainer(account, container, record);
+    view.markDirty(account, container);
   });
 }

@@ -34,6 +34,10 @@ export function routeOperations(app: FastifyInstance, store: ListingStore): void
 }
 
 function targetOf(url: string, { on }: Operation) {
+  if (on === 'node') {
+    if (url !== '/') throw badRequest('The path names something.');
+    return { device: '', partition: 0, account: '', container: '' };
+  }
   const { device, partition, names } = parseBackendPath(url);
   const [account, container] = names;
   if (account === undefined || names.length !== (on === 'account' ? 1 : 2))

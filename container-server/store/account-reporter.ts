@@ -3,8 +3,8 @@ import type { Logger } from '../../common/log.ts';
 import type { ContainerRow, ListingStore, ReplicaAddress } from '../contract.ts';
 import { FIRST_BACKOFF_MS, MOST_BACKOFF_MS, MOST_CONTAINERS_PER_REPORT } from '../limits.ts';
 import type { ListingDatabase } from './database.ts';
-import { containerKey, dirtyKey, namesOfKey, spaceBounds } from './keys.ts';
-import { type ContainerRecord, decodeRecord, isLive, NEVER } from './records.ts';
+import { dirtyKey, namesOfKey, spaceBounds } from './keys.ts';
+import { type ContainerRecord, isLive, NEVER } from './records.ts';
 
 export interface ReporterDeps {
   listingStoreAt(address: { ip: string; port: number }): Pick<ListingStore, 'applyContainerRows'>;
@@ -14,9 +14,12 @@ export interface ReporterDeps {
 }
 
 interface Report {
-  mark: { key: string; value: string };
   account: string;
-  row: ContainerRow;
+  container: string;
+  /** Of the counts; see `ListingDatabase.dirtyVersion`. */
+  version: number | undefined;
+  /** Undefined: the container has been forgotten, and nobody has to be told. */
+  row: ContainerRow | undefined;
   accounts: readonly ReplicaAddress[];
 }
 
@@ -89,25 +92,30 @@ export class AccountReporter {
   private async flushOnce(): Promise<void> {
     const keys = [...this.dirty].slice(0, MOST_CONTAINERS_PER_REPORT);
     for (const key of keys) this.dirty.delete(key);
-    const reports = await this.readReports(keys);
-    const unsent = new Set(await this.sendAll(reports));
-    const sent = reports.filter((report) => !unsent.has(report));
-    for (const { mark } of unsent) this.dirty.add(mark.key);
-    if (sent.length > 0) await this.clearMarks(sent);
+    try {
+      const reports = await this.readReports(keys);
+      const unsent = new Set(await this.sendAll(reports));
+      for (const { account, container } of unsent) this.dirty.add(dirtyKey(account, container));
+      await this.clearMarks(reports.filter((report) => !unsent.has(report)));
+    } catch (error) {
+      for (const key of keys) this.dirty.add(key); // to be told again does no harm
+      throw error;
+    }
   }
 
-  private async readReports(keys: readonly string[]): Promise<Report[]> {
-    const { db } = this.database;
-    const names = keys.map((key) => namesOfKey(key) as [account: string, container: string]);
-    // The marks before the records: a change in between leaves a newer mark, and the container is reported again.
-    const marks = await db.getMany([...keys]);
-    const records = await db.getMany(names.map(([account, container]) => containerKey(account, container)));
-    return names.flatMap(([account, container], index) => {
-      const record = decodeRecord<ContainerRecord>(records[index]);
-      const [key, value] = [keys[index], marks[index]];
-      if (record === undefined || key === undefined || value === undefined) return [];
-      return [{ mark: { key, value }, account, row: rowOf(container, record), accounts: record.accounts }];
-    });
+  /** As a change of the database: what it sees is durable when it resolves. */
+  private readReports(keys: readonly string[]): Promise<Report[]> {
+    return this.database.change((view) =>
+      Promise.all(
+        keys.map(async (key) => {
+          const [account = '', container = ''] = namesOfKey(key);
+          const version = this.database.dirtyVersion(account, container);
+          const record = await view.container(account, container);
+          const row = record && rowOf(container, record);
+          return { account, container, version, row, accounts: record?.accounts ?? [] };
+        }),
+      ),
+    );
   }
 
   /** @returns the reports that some account replica has not taken. */
@@ -134,7 +142,7 @@ export class AccountReporter {
     if (pause !== undefined && pause.untilMs > performance.now()) return false;
     const target = { device: address.device, partition: address.partition, account };
     try {
-      const rows = reports.map(({ row }) => row);
+      const rows = reports.flatMap(({ row }) => row ?? []);
       await within(this.deps.listingStoreAt(address).applyContainerRows(target, rows), this.deps.timeoutMs);
       this.backoff.delete(name);
       return true;
@@ -148,10 +156,10 @@ export class AccountReporter {
   }
 
   private async clearMarks(reports: readonly Report[]): Promise<void> {
-    await this.database.change(async (view) => {
-      for (const { mark } of reports)
-        if ((await view.get(mark.key)) === mark.value) view.remove(mark.key);
-        else this.dirty.add(mark.key);
+    if (reports.length === 0) return;
+    const cleared = await this.database.clearDirty(reports);
+    reports.forEach(({ account, container }, index) => {
+      if (!cleared[index]) this.dirty.add(dirtyKey(account, container));
     });
   }
 }

@@ -1,9 +1,28 @@
 import { Level } from 'level';
 import { ApiError } from '../../common/errors.ts';
 import { deviceUnavailable, tooManyChanges } from '../errors.ts';
-import { MOST_CHANGES_PER_BATCH, MOST_QUEUED_CHANGES } from '../limits.ts';
+import {
+  MOST_BLOCKING_READS_MS,
+  MOST_CACHED_CONTAINERS,
+  MOST_CHANGES_PER_BATCH,
+  MOST_QUEUED_CHANGES,
+  WRITES_OF_FULL_BATCH,
+} from '../limits.ts';
+import { containerKey, dirtyKey } from './keys.ts';
+import { type ContainerRecord, decodeContainer } from './records.ts';
 
 export type Write = { type: 'put'; key: string; value: string } | { type: 'del'; key: string };
+
+/** Bytes of memory per device; the readers of other threads share it. */
+export const LISTING_OPTIONS = {
+  writeBufferSize: 4 << 20,
+  cacheSize: 8 << 20,
+  maxOpenFiles: 256,
+  multithreading: true,
+};
+
+/** Value of a dirty mark: that it is there says all. */
+const MARK = '1';
 
 /** Writes a batch whole or not at all, durably. A test puts itself in between. */
 export type WriteBatch = (db: Level<string, string>, writes: Write[]) => Promise<void>;
@@ -16,10 +35,15 @@ export interface View {
   getMany(keys: readonly string[]): Promise<(string | undefined)[]>;
   put(key: string, value: string): void;
   remove(key: string): void;
+  /** A container's record, from memory where it was used lately. Not to be changed in place. */
+  container(account: string, container: string): Promise<ContainerRecord | undefined>;
+  putContainer(account: string, container: string, record: ContainerRecord): void;
+  /** Notes, beside the counts, that the container's accounts have to be told. */
+  markDirty(account: string, container: string): void;
 }
 
 interface QueuedChange {
-  run(view: StagedView): Promise<unknown>;
+  run(view: View): Promise<unknown>;
   resolve(result: never): void;
   reject(error: unknown): void;
 }
@@ -33,6 +57,7 @@ export class ListingDatabase {
   readonly db: Level<string, string>;
   private readonly writeBatch: WriteBatch;
   private readonly queue: QueuedChange[] = [];
+  private readonly memory = new WriterMemory();
   private working: Promise<void> | undefined;
   private closing = false;
 
@@ -43,7 +68,7 @@ export class ListingDatabase {
   }
 
   static async open(device: string, folder: string, writeBatch: WriteBatch = writeSynced): Promise<ListingDatabase> {
-    const db = new Level<string, string>(folder, { writeBufferSize: 4 << 20, cacheSize: 8 << 20, maxOpenFiles: 256 });
+    const db = new Level<string, string>(folder, LISTING_OPTIONS);
     await db.open();
     return new ListingDatabase(device, db, writeBatch);
   }
@@ -61,6 +86,28 @@ export class ListingDatabase {
     });
   }
 
+  /** Changes with every change of the container's counts. Read it before the record, and hand it to `clearDirty`. */
+  dirtyVersion(account: string, container: string): number | undefined {
+    return this.memory.dirty.get(dirtyKey(account, container));
+  }
+
+  /**
+   * Forgets, of each container, that its accounts have to be told, unless its counts have changed since that version was read.
+   * @returns whether each was forgotten.
+   */
+  clearDirty(
+    containers: readonly { account: string; container: string; version: number | undefined }[],
+  ): Promise<boolean[]> {
+    return this.change(async (view) =>
+      containers.map(({ account, container, version }) => {
+        const key = dirtyKey(account, container);
+        if (this.memory.dirty.get(key) !== version) return false;
+        view.remove(key);
+        return true;
+      }),
+    );
+  }
+
   async close(): Promise<void> {
     this.closing = true;
     await this.working;
@@ -69,71 +116,174 @@ export class ListingDatabase {
 
   private async work(): Promise<void> {
     await Promise.resolve(); // callers of this turn share the first batch
-    while (this.queue.length > 0) await this.commit(this.queue.splice(0, MOST_CHANGES_PER_BATCH));
+    while (this.queue.length > 0) await this.commit();
     this.working = undefined;
   }
 
-  private async commit(changes: readonly QueuedChange[]): Promise<void> {
-    const batch = new Map<string, string | undefined>();
+  private async commit(): Promise<void> {
+    const batch = new Batch(this.db, this.memory);
     const done: { change: QueuedChange; result: unknown }[] = [];
-    for (const change of changes) {
-      const view = new StagedView(this.db, batch);
+    for (let count = 0; count < MOST_CHANGES_PER_BATCH && batch.writes.size < WRITES_OF_FULL_BATCH; count += 1) {
+      const change = this.queue.shift();
+      if (change === undefined) break;
       try {
-        const result = await change.run(view);
-        for (const [key, value] of view.staged) batch.set(key, value);
-        done.push({ change, result });
+        done.push({ change, result: await change.run(batch) });
+        batch.keep();
       } catch (error) {
+        batch.discard();
         change.reject(error instanceof ApiError ? error : deviceUnavailable(this.device, error));
       }
     }
     try {
-      const writes = [...batch].map(
-        ([key, value]): Write => (value === undefined ? { type: 'del', key } : { type: 'put', key, value }),
-      );
-      if (writes.length > 0) await this.writeBatch(this.db, writes);
+      if (batch.writes.size > 0) await this.writeBatch(this.db, batch.encode());
       for (const { change, result } of done) change.resolve(result as never);
     } catch (error) {
+      this.memory.forget(); // what it holds may not be what is stored
       for (const { change } of done) change.reject(deviceUnavailable(this.device, error));
     }
   }
 }
 
-/** Own writes over those of the batch over the database. */
-class StagedView implements View {
-  readonly staged = new Map<string, string | undefined>();
-  private readonly db: Level<string, string>;
-  private readonly batch: ReadonlyMap<string, string | undefined>;
+/** What the one writer remembers of the database: always what the next change would read there. */
+class WriterMemory {
+  /** By their keys, the least recently used first; undefined: there is none. */
+  private readonly containers = new Map<string, ContainerRecord | undefined>();
+  /** Containers with a dirty mark that was made since the start, by its key. */
+  readonly dirty = new Map<string, number>();
+  private version = 0;
 
-  constructor(db: Level<string, string>, batch: ReadonlyMap<string, string | undefined>) {
+  has(key: string): boolean {
+    return this.containers.has(key);
+  }
+
+  get(key: string): ContainerRecord | undefined {
+    const record = this.containers.get(key);
+    this.containers.delete(key);
+    this.containers.set(key, record);
+    return record;
+  }
+
+  set(key: string, record: ContainerRecord | undefined): void {
+    this.containers.delete(key);
+    this.containers.set(key, record);
+    if (this.containers.size <= MOST_CACHED_CONTAINERS) return;
+    for (const oldest of this.containers.keys()) {
+      this.containers.delete(oldest);
+      return;
+    }
+  }
+
+  /** @returns whether the mark is new, and has to be stored. */
+  markDirty(key: string): boolean {
+    const isNew = !this.dirty.has(key);
+    this.version += 1;
+    this.dirty.set(key, this.version);
+    return isNew;
+  }
+
+  forgetKey(key: string): void {
+    this.containers.delete(key);
+    this.dirty.delete(key);
+  }
+
+  forget(): void {
+    this.containers.clear();
+    this.dirty.clear();
+  }
+}
+
+/** The writes of one batch, over the database: what each of its changes sees. */
+class Batch implements View {
+  /** Undefined: removed. */
+  readonly writes = new Map<string, string | undefined>();
+  private readonly db: Level<string, string>;
+  private readonly memory: WriterMemory;
+  /** What the running change has replaced. */
+  private readonly replaced: { key: string; had: boolean; value: string | undefined }[] = [];
+
+  constructor(db: Level<string, string>, memory: WriterMemory) {
     this.db = db;
-    this.batch = batch;
+    this.memory = memory;
   }
 
   async get(key: string): Promise<string | undefined> {
-    const layer = this.layerOf(key);
-    return layer ? layer.get(key) : this.db.get(key);
+    return this.writes.has(key) ? this.writes.get(key) : this.db.getSync(key);
   }
 
+  /** What is in memory is read at once; when that turns out to be slow (a cold disk), the rest waits on other threads. */
   async getMany(keys: readonly string[]): Promise<(string | undefined)[]> {
-    const missing = keys.filter((key) => !this.layerOf(key));
-    const stored = missing.length === 0 ? [] : await this.db.getMany(missing);
-    let next = 0;
-    return keys.map((key) => {
-      const layer = this.layerOf(key);
-      return layer ? layer.get(key) : stored[next++];
-    });
+    const values: (string | undefined)[] = [];
+    const until = performance.now() + MOST_BLOCKING_READS_MS;
+    for (const [index, key] of keys.entries()) {
+      if (this.writes.has(key)) {
+        values.push(this.writes.get(key));
+        continue;
+      }
+      if (performance.now() > until) return this.getSlowly(values, keys.slice(index));
+      values.push(this.db.getSync(key));
+    }
+    return values;
   }
 
   put(key: string, value: string): void {
-    this.staged.set(key, value);
+    this.write(key, value);
   }
 
   remove(key: string): void {
-    this.staged.set(key, undefined);
+    this.memory.forgetKey(key);
+    this.write(key, undefined);
   }
 
-  private layerOf(key: string): ReadonlyMap<string, string | undefined> | undefined {
-    if (this.staged.has(key)) return this.staged;
-    return this.batch.has(key) ? this.batch : undefined;
+  async container(account: string, container: string): Promise<ContainerRecord | undefined> {
+    const key = containerKey(account, container);
+    if (this.memory.has(key)) return this.memory.get(key);
+    const record = decodeContainer(await this.get(key));
+    this.memory.set(key, record);
+    return record;
+  }
+
+  putContainer(account: string, container: string, record: ContainerRecord): void {
+    const key = containerKey(account, container);
+    this.write(key, JSON.stringify(record));
+    this.memory.set(key, record);
+  }
+
+  markDirty(account: string, container: string): void {
+    const key = dirtyKey(account, container);
+    if (this.memory.markDirty(key)) this.write(key, MARK);
+  }
+
+  keep(): void {
+    this.replaced.length = 0;
+  }
+
+  /** As if the running change had never been. */
+  discard(): void {
+    for (const { key, had, value } of this.replaced.reverse()) {
+      this.memory.forgetKey(key);
+      if (had) this.writes.set(key, value);
+      else this.writes.delete(key);
+    }
+    this.replaced.length = 0;
+  }
+
+  encode(): Write[] {
+    const encoded: Write[] = [];
+    for (const [key, value] of this.writes)
+      encoded.push(value === undefined ? { type: 'del', key } : { type: 'put', key, value });
+    return encoded;
+  }
+
+  private write(key: string, value: string | undefined): void {
+    this.replaced.push({ key, had: this.writes.has(key), value: this.writes.get(key) });
+    this.writes.set(key, value);
+  }
+
+  private async getSlowly(values: (string | undefined)[], keys: readonly string[]): Promise<(string | undefined)[]> {
+    const missing = keys.filter((key) => !this.writes.has(key));
+    const stored = missing.length === 0 ? [] : await this.db.getMany(missing);
+    let next = 0;
+    for (const key of keys) values.push(this.writes.has(key) ? this.writes.get(key) : stored[next++]);
+    return values;
   }
 }

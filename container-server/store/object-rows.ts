@@ -3,6 +3,7 @@ import type { ObjectRow } from '../contract.ts';
 import { latest } from './records.ts';
 
 const STAMP = 16; // '0000000000.00000'.length
+const BYTES_MEMBER = ',"bytes":';
 
 /** What a client gets of a live row. */
 interface ObjectRowJson {
@@ -26,25 +27,46 @@ export function jsonOfObjectRow(stored: string): string {
   return stored.slice(3 * STAMP);
 }
 
+/** Size as listed, bytes. Within JSON strings quotes are escaped: what is looked for can only be the member. */
 export function bytesOfObjectRow(stored: string): number {
-  return (JSON.parse(jsonOfObjectRow(stored)) as ObjectRowJson).bytes;
+  const start = stored.indexOf(BYTES_MEMBER, 3 * STAMP) + BYTES_MEMBER.length;
+  return Number(stored.slice(start, stored.indexOf(',', start)));
+}
+
+/** An update as it is stored where nothing else is known of the name: encoded once for all replicas. */
+export interface RowUpdate {
+  name: string;
+  /** Of the data, or of the deletion. */
+  timestamp: Timestamp;
+  /** Undefined: a deletion. */
+  live: string | undefined;
+}
+
+export function encodeRowUpdate(row: ObjectRow): RowUpdate {
+  return { name: row.name, timestamp: row.timestamp, live: row.deleted ? undefined : encodeLive(row) };
 }
 
 /**
  * The row after one more update: the same whichever order updates arrive in. The newest data or deletion wins (a deletion wins a
  * tie, then the greater hash); the content type goes by its own timestamp.
  */
-export function mergeObjectRow(there: RowState, incoming: ObjectRow): RowState {
-  const liveAt = there.live?.slice(0, STAMP);
-  if (incoming.deleted) {
-    const { timestamp } = incoming;
-    if (there.deletedAt !== undefined && there.deletedAt >= timestamp) return there;
-    const dies = liveAt === undefined || liveAt <= timestamp;
+export function mergeObjectRow(there: RowState, { timestamp, live }: RowUpdate): RowState {
+  if (live !== undefined && live === there.live) return there;
+  if (there.deletedAt !== undefined && there.deletedAt >= timestamp) return there;
+  if (live === undefined) {
+    const dies = there.live === undefined || there.live.slice(0, STAMP) <= timestamp;
     return { live: dies ? undefined : there.live, deletedAt: timestamp };
   }
-  if (there.deletedAt !== undefined && there.deletedAt >= incoming.timestamp) return there;
-  const merged = there.live === undefined ? incoming : mergeLive(decodeLive(there.live), incoming);
-  return { live: encodeLive(merged), deletedAt: there.deletedAt };
+  const isNewer = there.live === undefined || isNewerInAll(live, there.live);
+  const merged = isNewer ? live : encodeLive(mergeLive(decodeLive(there.live ?? live), decodeLive(live)));
+  return { live: merged, deletedAt: there.deletedAt };
+}
+
+/** Whether data, content type and metadata are all later: then nothing of the other row is left. */
+function isNewerInAll(live: string, there: string): boolean {
+  for (let start = 0; start < 3 * STAMP; start += STAMP)
+    if (live.slice(start, start + STAMP) <= there.slice(start, start + STAMP)) return false;
+  return true;
 }
 
 function mergeLive(left: LiveRow, right: LiveRow): LiveRow {

@@ -2,15 +2,16 @@ import { timestampFromTicks } from '../../common/timestamp.ts';
 import { ROWS_PER_RECLAIM_STEP } from '../limits.ts';
 import type { ListingDatabase } from './database.ts';
 import { spaceBounds } from './keys.ts';
-import { type ContainerRecord, decodeRecord, isLive } from './records.ts';
+import { decodeContainer, isLive, latest } from './records.ts';
 
 /** Forgets what was deleted before `horizonMs`: rows, then containers. In steps, between which the writer serves others. */
 export async function reclaim(database: ListingDatabase, horizonMs: number): Promise<void> {
   const horizon = timestampFromTicks(Math.max(0, Math.floor(horizonMs * 100)));
   for (const space of ['O', 'R'] as const) await sweep(database, space, (_, deletedAt) => deletedAt < horizon);
   await sweep(database, 'C', (_, text) => {
-    const record = decodeRecord<ContainerRecord>(text);
-    return record !== undefined && !isLive(record) && record.deletedAt < horizon;
+    const record = decodeContainer(text);
+    // Deletions of its objects that are still remembered outlive it by what it knows of them.
+    return record !== undefined && !isLive(record) && latest(record.deletedAt, record.newestDeletion) < horizon;
   });
 }
 

@@ -3,6 +3,8 @@ import type { ReplicaAddress } from '../contract.ts';
 
 /** Before every real time. */
 export const NEVER: Timestamp = '0000000000.00000';
+/** Not before any real time. */
+const FOREVER: Timestamp = '9999999999.99999';
 
 /** Name to value and the time it was set; an empty value is a removal that is remembered. */
 export type StampedMetadata = Record<string, [value: string, timestamp: Timestamp]>;
@@ -21,6 +23,8 @@ export interface ContainerRecord {
   objectCount: number;
   /** Sum of the live rows' sizes, bytes. */
   bytesUsed: number;
+  /** No object's deletion that is remembered, in this life or a former one, is newer: newer rows need not look for one. */
+  newestDeletion: Timestamp;
   metadata: StampedMetadata;
   /** Account replicas that this replica reports to, as the newest PUT named them. */
   accounts: readonly ReplicaAddress[];
@@ -39,6 +43,13 @@ export interface AccountRecord {
 
 export function isLive(record: { putTimestamp: Timestamp; deletedAt: Timestamp }): boolean {
   return record.putTimestamp > record.deletedAt;
+}
+
+/** A record that does not say when its newest deletion was has all of them looked for. */
+export function decodeContainer(text: string | undefined): ContainerRecord | undefined {
+  if (text === undefined) return undefined;
+  const { newestDeletion = FOREVER, ...rest } = JSON.parse(text) as ContainerRecord;
+  return { ...rest, newestDeletion };
 }
 
 export function decodeRecord<T extends ContainerRecord | AccountRecord>(text: string | undefined): T | undefined {

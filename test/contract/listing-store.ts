@@ -234,6 +234,49 @@ export function describeListingStore(name: string, open: () => Promise<ListingSt
       expect((await store.containerInfo(other)).objectCount).toBe(0);
     });
 
+    it('applies rows of many containers and replicas at once, and answers for each', async () => {
+      await create(1);
+      const twin = { ...target, device: 'd1' };
+      await store.createContainer(twin, { timestamp: at(1), metadata: {}, defaultPolicyIndex: 0, accounts });
+      const replicas = [
+        { device: 'd1', partition: 7 },
+        { device: 'd2', partition: 7 },
+      ];
+      const named = { account: target.account, container: target.container };
+      const outcomes = await store.applyObjectUpdates([
+        { replicas, ...named, row: liveRow('a', at(2), 10) },
+        { replicas: [...replicas, { device: 'd9', partition: 7 }], ...named, row: liveRow('b', at(3), 5) },
+        { replicas, account: target.account, container: 'nowhere', row: liveRow('a', at(2)) },
+        { replicas, ...named, row: { name: 'a', timestamp: at(4), deleted: true } },
+        { replicas: [{ device: 'd2', partition: 7 }], ...named, row: liveRow('only here é', at(2), 1) },
+      ]);
+      expect(outcomes).toEqual([
+        ['listed', 'listed'],
+        ['listed', 'listed', 'failed'],
+        ['gone', 'gone'],
+        ['listed', 'listed'],
+        ['listed'],
+      ]);
+      expect(await namesIn(store, target)).toEqual(['b', 'only here é']);
+      expect(await namesIn(store, twin)).toEqual(['b']);
+      expect(await store.containerInfo(target)).toMatchObject({ objectCount: 2, bytesUsed: 6 });
+      expect(await store.containerInfo(twin)).toMatchObject({ objectCount: 1, bytesUsed: 5 });
+      await under.reportCounts();
+      expect(await store.accountInfo(account)).toMatchObject({ containerCount: 1 });
+      expect(await store.applyObjectUpdates([])).toEqual([]);
+    });
+
+    it('lists a row that is newer than its deletion, also when older ones come late', async () => {
+      await create(1);
+      const deletion = (ticks: number) => ({ name: 'a', timestamp: at(ticks), deleted: true as const });
+      await store.applyObjectRows(target, [deletion(5), liveRow('b', at(9), 3)]);
+      await store.applyObjectRows(target, [liveRow('a', at(7), 4)]);
+      await store.applyObjectRows(target, [deletion(3), liveRow('a', at(4), 2)]);
+      expect(await store.containerInfo(target)).toMatchObject({ objectCount: 2, bytesUsed: 7 });
+      await store.applyObjectRows(target, [deletion(7), liveRow('a', at(6), 1)]);
+      expect(await store.containerInfo(target)).toMatchObject({ objectCount: 1, bytesUsed: 3 });
+    });
+
     it('forgets a container in the account whatever order its reports come in', async () => {
       const row = { name: 'c', objectCount: 2, bytesUsed: 20, policyIndex: 0 };
       const never = '0000000000.00000';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ObjectRow } from '../../../container-server/contract.ts';
-import { mergeObjectRow, type RowState } from '../../../container-server/store/object-rows.ts';
+import { encodeRowUpdate, mergeObjectRow, type RowState } from '../../../container-server/store/object-rows.ts';
 import { at } from '../../support/listing-store.ts';
 
 const tick = fc.integer({ min: 1, max: 5 });
@@ -26,7 +26,7 @@ const row: fc.Arbitrary<ObjectRow> = fc.oneof(
 
 function merge(rows: readonly ObjectRow[]): RowState {
   let state: RowState = { live: undefined, deletedAt: undefined };
-  for (const update of rows) state = mergeObjectRow(state, update);
+  for (const update of rows) state = mergeObjectRow(state, encodeRowUpdate(update));
   return state;
 }
 

@@ -6,6 +6,7 @@ import { systemClock } from '../../../common/clock.ts';
 import { signRequest } from '../../../common/cluster/signature.ts';
 import { digestHeader } from '../../../common/cluster/signed-json.ts';
 import { createLogger } from '../../../common/log.ts';
+import { openContainerChanges } from '../../../container-server/changes.ts';
 import { createContainerClient } from '../../../container-server/client.ts';
 import type { ContainerRow, ListingStore } from '../../../container-server/contract.ts';
 import { buildContainerServer } from '../../../container-server/service.ts';
@@ -124,6 +125,67 @@ describe('the listing store', () => {
     await store.start();
     await store.reportCounts();
     expect(await store.accountInfo(account)).toMatchObject({ objectCount: 1, bytesUsed: 9 });
+  });
+
+  it('tells accounts of a container that changes all the time once a report, not once a change', async () => {
+    let reports = 0;
+    const listings = () => ({
+      applyContainerRows: async () => {
+        reports += 1;
+      },
+    });
+    node = await makeListingNode({ listingStoreAt: listings });
+    await create(node.store);
+    await node.store.start();
+    reports = 0;
+    for (let ticks = 2; ticks < 40; ticks += 1)
+      await node.store.applyObjectRows(target, [liveRow('o', at(ticks), ticks)]);
+    expect(reports).toBe(0);
+    await node.store.reportCounts();
+    await node.store.reportCounts();
+    expect(reports).toBe(1);
+  });
+
+  it('tells accounts again of counts that changed while they were told', async () => {
+    const told: number[] = [];
+    let during: (() => Promise<void>) | undefined;
+    const listings = () => ({
+      applyContainerRows: async (_target: unknown, rows: readonly ContainerRow[]) => {
+        told.push(...rows.map(({ objectCount }) => objectCount));
+        await during?.();
+        during = undefined;
+      },
+    });
+    node = await makeListingNode({ listingStoreAt: listings });
+    await create(node.store);
+    await node.store.applyObjectRows(target, [liveRow('a', at(2))]);
+    during = () => node.store.applyObjectRows(target, [liveRow('b', at(2))]);
+    await node.store.reportCounts();
+    const store = await node.reopen({ listingStoreAt: listings });
+    await store.start();
+    await store.reportCounts();
+    expect(told, 'the mark of the second change outlived the report and the restart').toEqual([0, 1, 2]);
+    await (await node.reopen({ listingStoreAt: listings })).start();
+    await node.store.reportCounts();
+    expect(told).toEqual([0, 1, 2]);
+  });
+
+  it('counts changes of containers themselves, and none of their rows', async () => {
+    const changes = openContainerChanges();
+    node = await makeListingNode({ changes });
+    const current = () => changes.current('AUTH_a', 'c');
+    await create(node.store);
+    const created = current();
+    expect(created).toBeGreaterThan(0);
+    await node.store.applyObjectRows(target, [liveRow('o', at(2))]);
+    expect(current()).toBe(created);
+    await node.store.updateContainer(target, { timestamp: at(3), metadata: { m: '1' } });
+    const updated = current();
+    expect(updated).toBeGreaterThan(created);
+    await node.store.applyObjectRows(target, [{ name: 'o', timestamp: at(4), deleted: true }]);
+    await node.store.removeContainer(target, { timestamp: at(5), accounts });
+    expect(current()).toBeGreaterThan(updated);
+    expect(openContainerChanges(changes.buffer).current('AUTH_a', 'c')).toBe(current());
   });
 
   it('tells accounts by itself soon after counts have changed', async () => {
