@@ -4,7 +4,7 @@
 //
 // Needs root, wrk, a C compiler, strace, nginx and fio; the peer's script installs Swift. Results, in bench/results/:
 // objects-<time>.tsv (every round) and objects-<time>.md (medians, targets).
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ const IDLE_MS = 5000;
 const WARM_TAG = 'warm';
 const FLUSH_RUNS = [
   { clients: 1, puts: 200 },
-  { clients: 32, puts: 2000 },
+  { clients: 32, puts: 500 },
 ];
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -157,10 +157,14 @@ async function finish() {
 }
 
 function describeMachine() {
-  const swift = options.peer
-    ? execFileSync('bash', ['-c', "dpkg-query -W -f '${Version}' swift 2>/dev/null || true"], { encoding: 'utf8' })
-    : 'left out';
+  const swift = options.peer ? packageVersion('swift') : 'left out';
   const disk = execFileSync('findmnt', ['-n', '-o', 'SOURCE,FSTYPE,OPTIONS', '--target', '/srv'], { encoding: 'utf8' });
   const memoryGiB = (totalmem() / 2 ** 30).toFixed(0);
-  return `${new Date().toISOString().slice(0, 16)}: ${cpus().length} cores, ${memoryGiB} GiB, Linux ${release()}, Node ${process.version}, disk ${disk.trim()}; Swift ${swift || 'of Debian'}, 4 devices and 3 replicas on both; ${options.rounds} round(s) of ${options.seconds} s a phase, ${options.workers} workers.`;
+  return `${new Date().toISOString().slice(0, 16)}: ${cpus().length} cores, ${memoryGiB} GiB, Linux ${release()}, Node ${process.version}, disk ${disk.trim()}; Swift ${swift}, 4 devices and 3 replicas on both; ${options.rounds} round(s) of ${options.seconds} s a phase, ${options.workers} workers.`;
+}
+
+function packageVersion(name) {
+  const format = '$'.concat('{Version}');
+  const { stdout } = spawnSync('dpkg-query', ['-W', '-f', format, name], { encoding: 'utf8' });
+  return stdout || 'of Debian';
 }

@@ -1,5 +1,6 @@
 // npm run bench [-- NAME …]: the benchmarks; all of them without a name. `--profile [PHASE]`: where the time of a phase goes.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 
 const BENCHES = ['start', 'ring', 'slab', 'large', 'listings', 'identity', 'objects'];
@@ -8,7 +9,11 @@ const FILES = { ring: 'bench/ring-rebalance.mjs', '--profile': 'bench/profile.mj
 const fileOf = (name) => FILES[name] ?? `bench/${name}.mjs`;
 const words = process.argv.slice(2);
 const profile = words[0] === '--profile';
-const names = profile ? ['--profile'] : words.length > 0 ? words : BENCHES.filter((name) => existsSync(fileOf(name)));
+const names = profile
+  ? ['--profile']
+  : words.length > 0
+    ? [...words]
+    : BENCHES.filter((name) => existsSync(fileOf(name)));
 const unknown = profile ? undefined : names.find((name) => !BENCHES.includes(name) || !existsSync(fileOf(name)));
 if (unknown !== undefined) {
   console.error(`no benchmark is called '${unknown}'; there are: ${BENCHES.join(', ')}`);
@@ -17,9 +22,19 @@ if (unknown !== undefined) {
 if (spawnSync(process.execPath, ['scripts/build.mjs', '--if-stale'], { stdio: 'inherit' }).status !== 0)
   process.exit(1);
 let failed = false;
+let running;
+// the benchmarks end what they started: they must hear of it
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.on(signal, () => {
+    failed = true;
+    names.length = 0;
+    running?.kill(signal);
+  });
 for (const name of names) {
   console.log(`\n=== ${name}`);
   const args = [fileOf(name), ...(profile ? words.slice(1) : [])];
-  failed = spawnSync(process.execPath, args, { stdio: 'inherit' }).status !== 0 || failed;
+  running = spawn(process.execPath, args, { stdio: 'inherit' });
+  const [code] = await once(running, 'exit');
+  failed ||= code !== 0;
 }
 process.exit(failed ? 1 : 0);
