@@ -23,6 +23,8 @@ interface OpenSegment {
   damaged: boolean;
   /** Greater is later. */
   usedAt: number;
+  /** Its file is closed, or about to be: what has begun on it ends well, nothing more may begin. */
+  forgotten: boolean;
 }
 
 export function openSlabReader(deps: SlabReaderDeps): SlabReader {
@@ -64,7 +66,8 @@ class SegmentReader implements SlabReader {
       if (needle) return needle;
     }
     // Not open, or its header or bytes are not what they should be: the segment may have been recycled, or removed and made again.
-    const fresh = await this.reopen(location.segment);
+    let fresh = await this.reopen(location.segment);
+    while (fresh?.forgotten) fresh = await this.reopen(location.segment); // for others, before it was our turn
     if (!fresh) return undefined;
     if (fresh.damaged) throw new CorruptNeedleError(`the header of segment ${location.segment} is damaged`);
     if (fresh.header?.generation !== location.generation) return undefined;
@@ -103,7 +106,7 @@ class SegmentReader implements SlabReader {
     let opened: OpenSegment | undefined;
     if (file) {
       try {
-        opened = { file, ...(await readSegmentHeader(file, segment)), usedAt: this.uses };
+        opened = { file, ...(await readSegmentHeader(file, segment)), usedAt: this.uses, forgotten: false };
       } catch (error) {
         await file.close().catch(() => undefined);
         throw error;
@@ -113,7 +116,7 @@ class SegmentReader implements SlabReader {
     this.open.delete(segment);
     if (opened) this.open.set(segment, opened);
     if (this.open.size > this.mostOpen) this.forgetOldest(segment);
-    void former?.file.close().catch(() => undefined); // it was only read
+    if (former) forget(former);
     return opened;
   }
 
@@ -123,8 +126,13 @@ class SegmentReader implements SlabReader {
       if (segment !== except && (!oldest || opened.usedAt < oldest.opened.usedAt)) oldest = { segment, opened };
     if (!oldest) return;
     this.open.delete(oldest.segment);
-    void oldest.opened.file.close().catch(() => undefined);
+    forget(oldest.opened);
   }
+}
+
+function forget(opened: OpenSegment): void {
+  opened.forgotten = true;
+  void opened.file.close().catch(() => undefined); // it was only read
 }
 
 async function openUnlessAbsent(disk: Disk, path: string): Promise<DiskFile | undefined> {
