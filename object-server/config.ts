@@ -12,7 +12,7 @@ export const objectServerConfigSchema = Type.Object({
     default: 16,
     minimum: 1,
     maximum: 1024,
-    description: 'Most file operations of one thread that run on one device at once. Count.',
+    description: 'Most reads of small objects that one thread has under way on one device. Count.',
   }),
   listing_timeout_ms: Type.Integer({
     default: 5000,
@@ -25,6 +25,30 @@ export const objectServerConfigSchema = Type.Object({
     minimum: 10,
     maximum: 3_600_000,
     description: 'How often listing updates that got no answer are sent again, milliseconds.',
+  }),
+  checkpoint_interval_ms: Type.Integer({
+    default: 10_000,
+    minimum: 10,
+    maximum: 3_600_000,
+    description: 'How often it is noted what recovery need not look at, while there are writes, milliseconds.',
+  }),
+  housekeeping_percent: Type.Integer({
+    default: 10,
+    minimum: 1,
+    maximum: 100,
+    description: 'Most of its time that a device spends on compaction, percent.',
+  }),
+  compact_percent: Type.Integer({
+    default: 40,
+    minimum: 1,
+    maximum: 99,
+    description: 'Part of a slab segment that must be dead before what is alive is moved out of it, percent.',
+  }),
+  reclaim_age_s: Type.Integer({
+    default: 604_800,
+    minimum: 0,
+    maximum: 315_360_000,
+    description: 'How long deletions are remembered, seconds.',
   }),
 });
 

@@ -30,12 +30,11 @@ export function objectNotFound(timestamp?: Timestamp): ApiError {
   });
 }
 
-export function containerNotFound(cause: unknown): ApiError {
+export function containerNotFound(container: string): ApiError {
   return new ApiError({
     status: 404,
     code: 'ContainerNotFound',
-    message: 'The container is gone; the object was taken back.',
-    cause,
+    message: `The container ${container} is gone; the object was taken back.`,
   });
 }
 
@@ -66,6 +65,15 @@ export function deviceBusy(device: string): ApiError {
     status: 503,
     code: 'DeviceBusy',
     message: `Too many operations wait for the device ${device}; try again.`,
+  });
+}
+
+/** The version that a reading was opened for has been replaced, and its bytes are gone: opening it again finds the newer one. */
+export function supersededWhileRead(device: string): ApiError {
+  return new ApiError({
+    status: 503,
+    code: 'DeviceBusy',
+    message: `The object was replaced on the device ${device} while it was read; try again.`,
   });
 }
 

@@ -1,13 +1,3 @@
-/** Bytes of a body that share one checksum: a range reads and verifies only the blocks it touches. */
-export const BLOCK_BYTES = 64 << 10;
-/** Bodies are written in pieces of this size, a whole number of blocks. */
-export const WRITE_BYTES = 512 << 10;
-/** Bodies are read in pieces of this size, a whole number of blocks. */
-export const READ_BYTES = 256 << 10;
-/** A version file up to this size is read in one go and needs no open file while its body is read. */
-export const SMALL_FILE_BYTES = 128 << 10;
-/** What is read at first of the end of a larger one: most records fit. */
-export const TAIL_BYTES = 16 << 10;
 /** Longest record (names, metadata) of a version. */
 export const MOST_RECORD_BYTES = 1 << 20;
 /** File operations of one device that wait for their turn; what is beyond is refused. */
@@ -16,16 +6,10 @@ export const MOST_WAITING_OPERATIONS = 20_000;
 export const SPACE_CACHE_MS = 1000;
 /** The same before an upload is refused. */
 export const SPACE_RECHECK_MS = 20;
-/** A reader that finds a version cleaned away looks again: the newer one is there. */
+/** A reader that finds a needle moved or recycled looks again. */
 export const MOST_LOOKUPS = 16;
-/** Folders whose entries are known to be durable, remembered per device. */
-export const MOST_KNOWN_FOLDERS = 100_000;
 /** Pending listing updates that one step reads, and rows of one call. */
 export const UPDATES_PER_STEP = 256;
-/** A pending update of this very process is sent again only when the upload that made it cannot still be waiting. */
-export const UPDATE_GRACE_MS = 15_000;
-/** A pending update whose version never appeared is forgotten after this. */
-export const UNPUBLISHED_AGE_MS = 3_600_000;
 /** How long starting waits for the updates that a crash left. */
 export const START_UPDATES_MS = 10_000;
 export const FIRST_BACKOFF_MS = 1000;
@@ -54,3 +38,36 @@ export const MOST_UPDATE_BYTES_PER_CALL = 1 << 20;
 export const MOST_UPDATE_CALLS_OUT = 2;
 /** Rows' replicas of one thread that wait to be listed by one address; what is beyond is listed later. */
 export const MOST_WAITING_UPDATES = 20_000;
+
+/** Objects that one thread remembers, on all its devices, and the bytes of their needles: about what the system's memory holds too. */
+export const MOST_CACHED_STATES = 16_384;
+export const MOST_CACHED_BYTES = 256 << 20;
+/** How long a writer that must be alone with a name waits for another. */
+export const CLAIM_TIMEOUT_MS = 10_000;
+/** A segment is at most this part of its device, and at least so large. */
+export const FRACTION_OF_DEVICE = 128;
+export const LEAST_SEGMENT_BYTES = 1 << 20;
+/** Changes of the index that recovery puts at once. */
+export const REPLAY_BATCH = 1000;
+
+/** Between two looks of the housekeeper at what is due. */
+export const HOUSEKEEPING_PERIOD_MS = 1000;
+/** Entries of the index that one step of a survey reads. */
+export const VERSIONS_PER_SURVEY_STEP = 512;
+/** Between two surveys: at least so long, and so many times as long as the last one took. */
+export const SURVEY_PAUSE_MS = 60_000;
+export const SURVEY_PAUSE_FACTOR = 10;
+/** Needles that one step of a compaction looks at, and bytes of those that are moved at once. */
+export const NEEDLES_PER_STEP = 64;
+export const MOST_MOVING_BYTES = 1 << 20;
+/** Segments that are compacted under one checkpoint. */
+export const MOST_SEGMENTS_PER_ROUND = 8;
+/** Free segments that are kept: so many, and this part of those that are used. */
+export const LEAST_FREE_SEGMENTS = 2;
+export const MOST_FREE_PART = 0.1;
+export const MOST_REMEMBERED_DEAD_FILES = 100_000;
+/** Files that one step of the sweep of orphans looks at. */
+export const LARGE_FILES_PER_STEP = 64;
+export const MOST_ORPHAN_CANDIDATES = 10_000;
+/** A large body without a needle is removed when it had none this long before. */
+export const ORPHAN_GRACE_MS = 600_000;

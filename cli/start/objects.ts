@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type ContainerChanges, openContainerChanges } from '../../container-server/changes.ts';
 import { buildContainerServer } from '../../container-server/service.ts';
 import { type LocalListingStore, openListingStore } from '../../container-server/store.ts';
+import { openDeviceShare } from '../../object-server/engine/shared-state.ts';
 import { createNodeDirectory } from '../node-directory.ts';
 import type { NodeRings } from '../node-rings.ts';
 import type { MainCalls } from '../workers/contract.ts';
@@ -74,12 +75,14 @@ export async function startDataPath(
       objectServer: config['object-server'],
       epoch: node.epoch.buffer,
       containerChanges: listings.changes.buffer,
+      deviceShares: Object.fromEntries(node.file.devices.map((name) => [name, openDeviceShare().buffer])),
       authUrl: node.authUrl,
       publicProxyUrl: node.publicUrl('proxy'),
     },
     mainCallsOf(node, listings.store),
     options.onDeath,
   );
+  await pool.openDevices();
   await pool.listen({
     ...(node.services.has('proxy') ? { proxy: { host: config.host, port: node.port('proxy') } } : {}),
     ...(options.serveObjects ? { objectServer: { host: config.host, port: node.port('objects') } } : {}),

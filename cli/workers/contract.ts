@@ -22,6 +22,8 @@ export interface DataWorkerSetup {
   objectServer: ObjectServerConfig;
   /** Shared revocation count. */
   epoch: SharedArrayBuffer;
+  /** By device: what the threads that open it share. */
+  deviceShares: Readonly<Record<string, SharedArrayBuffer>>;
   /** Shared counts of changes to this node's containers: `openContainerChanges(containerChanges)`. */
   containerChanges: SharedArrayBuffer;
   /** Identity API, for the legacy login. */
@@ -49,8 +51,12 @@ export interface ListenPlan {
 
 /** A worker, as the main thread calls it. */
 export interface WorkerCalls {
+  /** Worker 0 first: it recovers what a crash left. */
+  openDevices(): Promise<void>;
   /** @returns the sockets' file descriptors. @throws with the system's error where a port cannot be had. */
   listen(plan: ListenPlan): Promise<{ proxy?: number; objectServer?: number }>;
-  /** Refuses new requests with 503, waits for running ones up to the limit, closes the stores. */
+  /** Refuses new requests with 503, waits for running ones up to the limit. */
   drain(limitMs: number): Promise<void>;
+  /** Worker 0 last: it notes what the others have written. */
+  closeDevices(): Promise<void>;
 }

@@ -29,19 +29,24 @@ const directory = createNodeDirectory({
   clock: systemClock,
   localListings: () => main,
 });
-const objects = await openObjectStore({
-  devices: setup.node.devices.map((name) => ({ name, path: join(setup.dataPath, 'devices', name) })),
+const objects = openObjectStore({
+  devices: setup.node.devices.map((name) => ({
+    name,
+    path: join(setup.dataPath, 'devices', name),
+    share: setup.deviceShares[name],
+  })),
+  lane: setup.index,
   clock: systemClock,
   logger,
   config: setup.objectServer,
   listingStoreAt: directory.listingStoreAt,
   housekeeping: setup.index === 0,
 });
-await objects.start();
 
 const started: Service[] = [];
 
 const calls: WorkerCalls = {
+  openDevices: () => objects.start(),
   async listen(plan: ListenPlan) {
     return {
       ...(plan.proxy ? { proxy: await serve(buildProxyService(), plan.proxy) } : {}),
@@ -51,8 +56,8 @@ const calls: WorkerCalls = {
   async drain(limitMs) {
     await gate.drain(limitMs);
     for (const service of started.reverse()) await service.stop();
-    await objects.stop();
   },
+  closeDevices: () => objects.stop(),
 };
 serveRpc<WorkerCalls>(setup.control, calls);
 

@@ -3,6 +3,8 @@ import { rpcClient, serveRpc } from '../../common/rpc/port-rpc.ts';
 import type { DataWorkerSetup, ListenPlan, MainCalls, WorkerCalls } from './contract.ts';
 
 export interface WorkerPool {
+  /** Opens the devices: the first worker alone, then the others. */
+  openDevices(): Promise<void>;
   /** Opens the sockets in the first worker and shares them with the others. @throws what `listen` throws in a worker. */
   listen(plan: ListenPlan): Promise<void>;
   /** All workers refuse new requests and finish the running ones. They are never ended one by one: see DrainGate. */
@@ -24,9 +26,13 @@ export function startWorkers(
   onDeath: (error: Error) => void,
 ): WorkerPool {
   const workers = Array.from({ length: count }, (_, index) => startWorker(index, setup, main, onDeath));
+  const [first, ...others] = workers;
   return {
+    async openDevices() {
+      await first?.calls.openDevices();
+      await Promise.all(others.map(({ calls }) => calls.openDevices()));
+    },
     async listen(plan) {
-      const [first, ...others] = workers;
       if (!first) return;
       const fds = await first.calls.listen(plan);
       const shared: ListenPlan = {
@@ -37,6 +43,8 @@ export function startWorkers(
     },
     async drain(limitMs) {
       await Promise.all(workers.map(({ calls }) => calls.drain(limitMs)));
+      await Promise.all(others.map(({ calls }) => calls.closeDevices()));
+      await first?.calls.closeDevices();
     },
   };
 }

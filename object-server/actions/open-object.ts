@@ -1,40 +1,129 @@
-import type { ObjectReading, ObjectTarget } from '../contract.ts';
-import { quarantineVersion } from '../engine/quarantine.ts';
-import { type FoundObject, isDamage, isExpired, readObject } from '../engine/read-object.ts';
-import { corruptObject, objectNotFound, toDeviceError } from '../errors.ts';
+import type { Clock } from '../../common/clock.ts';
+import { bodySeed, type ObjectReading, type ObjectState, type ObjectTarget } from '../contract.ts';
+import type { Device } from '../engine/device.ts';
+import { setAside } from '../engine/quarantine.ts';
+import {
+  findObject,
+  isDamage,
+  isExpired,
+  isVersionOf,
+  type LiveObject,
+  readVersion,
+  recallObject,
+} from '../engine/read-object.ts';
+import { objectNotFound, supersededWhileRead, toDeviceError } from '../errors.ts';
+import type { LargeReading } from '../large/contract.ts';
+import { MOST_LOOKUPS } from '../limits.ts';
+import type { Needle } from '../slab/contract.ts';
 import type { ActionContext } from './context.ts';
 
-export async function openObject(context: ActionContext, target: ObjectTarget): Promise<ObjectReading> {
-  const { device, clock, logger } = context;
-  await device.assertUsable();
-  const found = await readObject(device, target, logger);
-  const { data } = found;
-  if (data === undefined) throw objectNotFound(found.fold.base?.timestamp);
-  if (isExpired(data.state, clock.nowMs())) {
-    await data.reader.close();
-    throw objectNotFound(data.state.timestamp);
+export async function openObject({ device, clock }: ActionContext, target: ObjectTarget): Promise<ObjectReading> {
+  for (let lookup = 1; ; lookup += 1) {
+    const { live, needle, fold } = await findObject(device, target);
+    if (live === undefined) throw objectNotFound(fold.base?.damaged ? undefined : fold.base?.timestamp);
+    if (isExpired(live, clock.nowMs())) throw objectNotFound(live.state.timestamp);
+    const reading = new StoredReading(device, target, live, needle);
+    if (live.fileName === undefined) return reading;
+    // A file that is open outlives its removal: the version can be read to its end, whatever becomes of it.
+    if ((await reading.openFile()) !== undefined) return reading;
+    if (lookup >= MOST_LOOKUPS) throw supersededWhileRead(device.name);
   }
-  return {
-    state: data.state,
-    body: (start, end) => verifiedBody(context, target, found.folder, data, start, end),
-    close: () => data.reader.close(),
-  };
 }
 
-async function* verifiedBody(
-  { device, logger }: ActionContext,
-  target: ObjectTarget,
-  folder: FoundObject['folder'],
-  { reader, version }: NonNullable<FoundObject['data']>,
-  start: number,
-  end: number,
-): AsyncGenerator<Uint8Array> {
-  try {
-    yield* reader.body(start, end);
-  } catch (error) {
-    if (!isDamage(error)) throw toDeviceError(target.device, error);
-    logger.error({ err: error, device: device.name, hash: folder.hash }, 'a damaged version is set aside');
-    await quarantineVersion(device, folder, version, reader.inode);
-    throw corruptObject(error);
+/** The same from memory, where it is proved current. */
+export function openObjectNow(device: Device, clock: Clock, target: ObjectTarget): ObjectReading | undefined {
+  const live = recallObject(device, target);
+  if (live === undefined || isExpired(live, clock.nowMs())) return undefined;
+  return new StoredReading(device, target, live, undefined);
+}
+
+class StoredReading implements ObjectReading {
+  readonly state: ObjectState;
+  private readonly device: Device;
+  private readonly target: ObjectTarget;
+  private readonly live: LiveObject;
+  private needle: Needle | undefined;
+  private file: LargeReading | undefined;
+
+  constructor(device: Device, target: ObjectTarget, live: LiveObject, needle: Needle | undefined) {
+    this.state = live.state;
+    this.device = device;
+    this.target = target;
+    this.live = live;
+    this.needle = needle;
+  }
+
+  body(start: number, end: number): AsyncIterable<Uint8Array> {
+    return this.live.fileName === undefined ? this.inlineBody(start, end) : this.fileBody(start, end);
+  }
+
+  bodyNow(): Uint8Array | undefined {
+    const { live, target, device } = this;
+    if (live.fileName !== undefined) return undefined;
+    const needle = this.needle ?? device.reader.readNow(live.base.location);
+    if (needle?.body.where !== 'inline' || !isVersionOf(needle, target, live.base)) return undefined;
+    return needle.body.bytes;
+  }
+
+  async close(): Promise<void> {
+    await this.file?.close();
+  }
+
+  /** @returns undefined where the file is gone because the version is. @throws CorruptObject, after setting it aside. */
+  async openFile(): Promise<LargeReading | undefined> {
+    const { device, target, live, state } = this;
+    try {
+      const seed = bodySeed(target, state.dataTimestamp);
+      this.file = await device.large.open(live.fileName ?? '', seed, state.sizeBytes);
+      return this.file;
+    } catch (error) {
+      await this.refuseDamage(error);
+      return undefined;
+    }
+  }
+
+  private async *inlineBody(start: number, end: number): AsyncGenerator<Uint8Array> {
+    const needle = this.needle ?? (await this.readNeedle());
+    if (needle.body.where === 'inline' && start < end) yield needle.body.bytes.subarray(start, end);
+  }
+
+  private async *fileBody(start: number, end: number): AsyncGenerator<Uint8Array> {
+    const file = this.file ?? (await this.openFile());
+    if (file === undefined) throw supersededWhileRead(this.device.name);
+    try {
+      yield* file.read(start, end);
+    } catch (error) {
+      await this.refuseDamage(error);
+      throw supersededWhileRead(this.device.name);
+    }
+  }
+
+  /** The needle of this very version, wherever it has been moved to. */
+  private async readNeedle(): Promise<Needle> {
+    const { device, target, live } = this;
+    let version = live.base;
+    for (let lookup = 1; lookup <= MOST_LOOKUPS; lookup += 1) {
+      try {
+        const needle = await readVersion(device, target, live.key, version);
+        if (needle !== undefined) return needle;
+        const current = await device.index.find(live.key, live.base);
+        if (current === undefined || current.damaged) break;
+        version = current;
+      } catch (error) {
+        throw toDeviceError(device.name, error);
+      }
+    }
+    throw supersededWhileRead(device.name);
+  }
+
+  /** @throws CorruptObject where the version is damaged; other errors as they are. Returns where it has been superseded. */
+  private async refuseDamage(error: unknown): Promise<void> {
+    const { device, target, live } = this;
+    if (!isDamage(error)) throw toDeviceError(device.name, error);
+    try {
+      await setAside(device, target, live.key, live.base, error);
+    } catch (refusal) {
+      throw toDeviceError(device.name, refusal);
+    }
   }
 }

@@ -1,12 +1,12 @@
 import { ApiError } from '../../common/errors.ts';
 import type { ObjectRemoval, ObjectTarget } from '../contract.ts';
-import { foldVersions, newestTimestamp } from '../engine/fold.ts';
-import { folderOf, listVersions } from '../engine/object-folder.ts';
-import { publishRecord, tombstoneName, tombstoneRecord } from '../engine/publish-record.ts';
-import { isExpired, readObject } from '../engine/read-object.ts';
+import { type Fold, foldVersions, newestTimestamp } from '../engine/fold.ts';
+import { findObject, isExpired } from '../engine/read-object.ts';
 import { olderVersion } from '../errors.ts';
-import { pendingPathOf } from '../updates/pending-name.ts';
+import type { IndexedVersion } from '../index/contract.ts';
 import type { ActionContext } from './context.ts';
+import { reportVersion } from './report-version.ts';
+import { tombstoneOf } from './tombstone.ts';
 
 /** A full disk takes tombstones still: what is below the reserve is for them. */
 export async function removeObject(
@@ -15,33 +15,26 @@ export async function removeObject(
   { timestamp, listing }: ObjectRemoval,
 ): Promise<{ existed: boolean }> {
   const { device } = context;
-  await device.assertUsable();
-  const folder = folderOf(device, target);
-  const fold = foldVersions(await listVersions(device, folder));
+  const tombstone = tombstoneOf(device, target, timestamp, listing);
+  const { fold, existed } = await lookUp(context, target);
   const newest = newestTimestamp(fold);
   if (newest !== undefined && newest > timestamp) throw olderVersion(newest);
-  const existed = fold.base?.kind === 'data' && (await isAlive(context, target));
-  const version = tombstoneName(timestamp);
-  const pendingPath = listing && pendingPathOf(device, folder, version);
-  await publishRecord(device, target, folder, tombstoneRecord(target, timestamp, listing), version, pendingPath);
-  if (listing !== undefined && pendingPath !== undefined)
-    await context.reporter.report({
-      target,
-      listing,
-      row: { name: target.object, timestamp, deleted: true },
-      pendingPath,
-      takeBack: async () => undefined, // no container: nothing is listed
-    });
+  const location = await device.slabs.append(tombstone, { belowReserve: true });
+  for (const dead of [fold.base, fold.metadata]) if (dead) device.addDead(dead.location);
+  const row = { name: target.object, timestamp, deleted: true } as const;
+  if ((await reportVersion(context, target, tombstone, location, row)) === 'gone') device.slabs.settle(location); // no container: nothing is listed
   return { existed };
 }
 
-async function isAlive({ device, clock, logger }: ActionContext, target: ObjectTarget): Promise<boolean> {
+async function lookUp(
+  { device, clock }: ActionContext,
+  target: ObjectTarget,
+): Promise<{ fold: Fold<IndexedVersion>; existed: boolean }> {
   try {
-    const { data } = await readObject(device, target, logger);
-    await data?.reader.close();
-    return data !== undefined && !isExpired(data.state, clock.nowMs());
+    const { fold, live } = await findObject(device, target);
+    return { fold, existed: live !== undefined && !isExpired(live, clock.nowMs()) };
   } catch (error) {
-    if (error instanceof ApiError && error.code === 'CorruptObject') return true;
-    throw error;
+    if (!(error instanceof ApiError) || error.code !== 'CorruptObject') throw error;
+    return { fold: foldVersions(await device.index.newest(device.keyOf(target))), existed: true };
   }
 }

@@ -1,38 +1,29 @@
 import type { MetadataChange, ObjectState, ObjectTarget } from '../contract.ts';
+import type { KeyedNeedle } from '../engine/device.ts';
 import { newestTimestamp } from '../engine/fold.ts';
-import type { VersionRecord } from '../engine/object-file.ts';
-import { publishRecord } from '../engine/publish-record.ts';
-import { isExpired, readObject } from '../engine/read-object.ts';
-import { compareVersions, tieOfMetadata, type VersionName } from '../engine/version-name.ts';
+import { findObject, isExpired } from '../engine/read-object.ts';
+import { compareVersions, tieOfMetadata } from '../engine/version.ts';
 import { objectNotFound, olderVersion } from '../errors.ts';
 import { rowOf } from '../updates/listing-rows.ts';
-import { pendingPathOf } from '../updates/pending-name.ts';
 import type { ActionContext } from './context.ts';
+import { reportVersion } from './report-version.ts';
+import { orderOf } from './store-version.ts';
+
+const NO_METADATA = {};
 
 export async function setMetadata(
   context: ActionContext,
   target: ObjectTarget,
   change: MetadataChange,
 ): Promise<ObjectState> {
-  const { device, clock, logger } = context;
-  await device.assertSpace(0);
-  const { fold, folder, data } = await readObject(device, target, logger);
-  await data?.reader.close();
-  if (data === undefined) throw objectNotFound(fold.base?.timestamp);
-  if (isExpired(data.state, clock.nowMs())) throw objectNotFound(data.state.timestamp);
-  const { timestamp, metadata, contentType, listing } = change;
-  const version: VersionName = {
-    kind: 'metadata',
-    timestamp,
-    tie: tieOfMetadata(metadata, contentType),
-    typed: contentType !== undefined,
-  };
-  const newest = newestTimestamp(fold) ?? '';
-  const winsTie = timestamp === newest && fold.metadata && compareVersions(fold.metadata, version) <= 0;
-  if (timestamp <= newest && !winsTie) throw olderVersion(newest);
-
+  const { device, clock } = context;
+  await device.space.assertRoom(0);
+  const { key, fold, live } = await findObject(device, target);
+  if (live === undefined) throw objectNotFound(fold.base?.damaged ? undefined : fold.base?.timestamp);
+  if (isExpired(live, clock.nowMs())) throw objectNotFound(live.state.timestamp);
   const { account, container, object, partition, policyIndex } = target;
-  const record: VersionRecord = {
+  const { timestamp, metadata, contentType, listing } = change;
+  const needle: KeyedNeedle = {
     kind: 'metadata',
     account,
     container,
@@ -40,20 +31,26 @@ export async function setMetadata(
     partition,
     policyIndex,
     timestamp,
-    tie: version.tie,
+    tie: tieOfMetadata(metadata, contentType),
     etag: '',
-    fixedMetadata: {},
+    sizeBytes: 0,
+    contentType,
+    fixedMetadata: NO_METADATA,
     metadata,
-    ...(contentType === undefined ? {} : { contentType }),
-    ...(listing === undefined ? {} : { listing }),
+    listing,
+    body: { where: 'none' },
+    objectKey: key,
   };
-  const pendingPath = listing && pendingPathOf(device, folder, version);
-  await publishRecord(device, target, folder, record, version, pendingPath);
-  const after = await readObject(device, target, logger);
-  await after.data?.reader.close();
-  const row = rowOf(target.object, after);
-  if (listing !== undefined && pendingPath !== undefined && row !== undefined)
-    await context.reporter.report({ target, listing, row, pendingPath, takeBack: async () => undefined });
-  if (after.data === undefined) throw objectNotFound(after.fold.base?.timestamp); // deleted in this very moment
-  return after.data.state;
+  const newest = newestTimestamp(fold) ?? '';
+  const winsTie = timestamp === newest && fold.metadata && compareVersions(fold.metadata, orderOf(needle)) <= 0;
+  if (timestamp <= newest && !winsTie) throw olderVersion(newest);
+
+  const location = await device.slabs.append(needle);
+  if (fold.metadata !== undefined) device.addDead(fold.metadata.location);
+  const after = await findObject(device, target);
+  // Without a container nothing is listed, and nothing taken back: the object is as old as it was.
+  if ((await reportVersion(context, target, needle, location, rowOf(target.object, after))) === 'gone')
+    device.slabs.settle(location);
+  if (after.live === undefined) throw objectNotFound(after.fold.base?.timestamp); // deleted in this very moment
+  return after.live.state;
 }

@@ -1,17 +1,22 @@
 import { InvariantError } from '../../common/errors.ts';
-import type { NewObject, ObjectTarget, ObjectUpload, UploadFooter } from '../contract.ts';
-import { type Fold, foldVersions, newestTimestamp } from '../engine/fold.ts';
-import { seedOf, type VersionRecord } from '../engine/object-file.ts';
-import { folderOf, listVersions, type ObjectFolder, removeVersions } from '../engine/object-folder.ts';
-import { publishVersion } from '../engine/publish.ts';
-import { publishRecord, tombstoneName, tombstoneRecord } from '../engine/publish-record.ts';
-import { isExpired, readObject } from '../engine/read-object.ts';
-import { compareVersions, tieOfData, type VersionName } from '../engine/version-name.ts';
-import { VersionWriter } from '../engine/version-writer.ts';
-import { checksumMismatch, containerNotFound, objectExists, olderVersion, toDeviceError } from '../errors.ts';
-import { liveRowOf, rowOf } from '../updates/listing-rows.ts';
-import { pendingPathOf } from '../updates/pending-name.ts';
+import { xxh64 } from '../../common/xxh64.ts';
+import {
+  bodySeed,
+  MOST_WHOLE_BYTES,
+  type NewObject,
+  type ObjectTarget,
+  type ObjectUpload,
+  type UploadFooter,
+} from '../contract.ts';
+import { foldVersions, newestTimestamp } from '../engine/fold.ts';
+import { largeLabelOf } from '../engine/large-label.ts';
+import { nameSlotOf } from '../engine/object-key.ts';
+import { checksumMismatch, olderVersion, toDeviceError } from '../errors.ts';
+import type { LargeUpload } from '../large/contract.ts';
+import type { NeedleBody } from '../slab/contract.ts';
 import type { ActionContext } from './context.ts';
+import { dataNeedle } from './put-object.ts';
+import { assertAbsent, storeVersion } from './store-version.ts';
 
 /** Begins an upload after checking what can be known before the body. */
 export async function storeObject(
@@ -20,46 +25,46 @@ export async function storeObject(
   version: NewObject,
 ): Promise<ObjectUpload> {
   const { device } = context;
-  await device.assertSpace(version.sizeBytes ?? 0);
-  const folder = folderOf(device, target);
-  const fold = foldVersions(await listVersions(device, folder));
-  const newest = newestTimestamp(fold);
-  // A tie is decided by what the body turns out to be.
-  if (newest !== undefined && newest > version.timestamp) throw olderVersion(newest);
-  if (version.onlyIfAbsent) await assertAbsent(context, target, fold);
-  return new StoredUpload(context, target, folder, version);
+  await device.space.assertRoom(version.sizeBytes ?? 0);
+  const key = device.keyOf(target);
+  if (!device.isNewest(nameSlotOf(key), version.timestamp)) {
+    const newest = newestTimestamp(foldVersions(await device.index.newest(key)));
+    // A tie is decided by what the body turns out to be.
+    if (newest !== undefined && newest > version.timestamp) throw olderVersion(newest);
+  }
+  if (version.onlyIfAbsent) await assertAbsent(context, target);
+  return new StoredUpload(context, target, version);
 }
 
-async function assertAbsent(context: ActionContext, target: ObjectTarget, { base }: Fold): Promise<void> {
-  if (base?.kind !== 'data') return;
-  const { data } = await readObject(context.device, target, context.logger);
-  await data?.reader.close();
-  if (data && !isExpired(data.state, context.clock.nowMs())) throw objectExists(data.state.timestamp);
-}
-
+/** Gathers a body in memory as long as it is small; beyond that it goes to a file of its own. */
 class StoredUpload implements ObjectUpload {
   private readonly context: ActionContext;
   private readonly target: ObjectTarget;
-  private readonly folder: ObjectFolder;
   private readonly version: NewObject;
-  private readonly writer: VersionWriter;
-  /** The folders become durable while the body arrives. */
-  private readonly foldersReady: Promise<void>;
+  private gathered = NOTHING;
+  private gatheredBytes = 0;
+  private large: LargeUpload | undefined;
   private state: 'open' | 'ended' = 'open';
 
-  constructor(context: ActionContext, target: ObjectTarget, folder: ObjectFolder, version: NewObject) {
+  constructor(context: ActionContext, target: ObjectTarget, version: NewObject) {
     this.context = context;
     this.target = target;
-    this.folder = folder;
     this.version = version;
-    this.writer = new VersionWriter(context.device, seedOf(target, version.timestamp), version.sizeBytes);
-    this.foldersReady = context.device.ensureFolders(folder.levels);
-    this.foldersReady.catch(() => undefined); // met by commit
+    if ((version.sizeBytes ?? 0) > MOST_WHOLE_BYTES) this.large = this.beginLarge();
   }
 
-  async write(chunk: Uint8Array): Promise<void> {
+  async write(chunk: Uint8Array, checksums?: BigUint64Array): Promise<void> {
     this.assertOpen();
-    await this.guarded(() => this.writer.append(chunk));
+    await this.guarded(async () => {
+      await this.context.device.space.claim(chunk.length);
+      if (this.large === undefined && this.gatheredBytes + chunk.length <= MOST_WHOLE_BYTES) return this.gather(chunk);
+      if (this.large === undefined) {
+        this.large = this.beginLarge();
+        if (this.gatheredBytes > 0) await this.large.write(this.gathered.subarray(0, this.gatheredBytes));
+        this.gathered = NOTHING;
+      }
+      await this.large.write(chunk, checksums);
+    });
   }
 
   async commit(footer: UploadFooter): Promise<void> {
@@ -71,94 +76,69 @@ class StoredUpload implements ObjectUpload {
   async abort(): Promise<void> {
     if (this.state === 'ended') return;
     this.state = 'ended';
-    await this.writer.discard();
+    await this.large?.discard();
   }
 
   private async store(footer: UploadFooter): Promise<void> {
-    const { context, target, folder, version } = this;
-    const { device } = context;
-    const record = this.recordOf(footer);
-    const name: VersionName = { kind: 'data', timestamp: record.timestamp, tie: record.tie, typed: false };
-    const pendingPath = version.listing && pendingPathOf(device, folder, name);
+    const { context, target, version } = this;
+    let fileName: string | undefined;
+    let admitted = false;
     try {
-      if (this.writer.sizeBytes !== footer.sizeBytes)
-        throw checksumMismatch(`${this.writer.sizeBytes} bytes arrived, ${footer.sizeBytes} were sent.`);
-      await this.writer.finish(record);
-      await this.foldersReady;
-      const fold = foldVersions(await listVersions(device, folder));
-      assertNewer(fold, name);
-      if (version.onlyIfAbsent) await assertAbsent(context, target, fold);
-      await publishVersion({ device, folder, version: name, temporaryPath: this.writer.path, pendingPath });
+      const sizeBytes = this.large?.sizeBytes ?? this.gatheredBytes;
+      if (sizeBytes !== footer.sizeBytes)
+        throw checksumMismatch(`${sizeBytes} bytes arrived, ${footer.sizeBytes} were sent.`);
+      fileName = (await this.large?.finish())?.name; // durable, under its name: a crash from here on leaves an orphan
+      const fixedMetadata =
+        footer.fixedMetadata === undefined
+          ? version.fixedMetadata
+          : { ...version.fixedMetadata, ...footer.fixedMetadata };
+      const content = { etag: footer.etag, sizeBytes, fixedMetadata, body: this.bodyOf(fileName) };
+      const needle = dataNeedle(context.device, target, version, content);
+      const whenAdmitted = () => {
+        admitted = true;
+      };
+      await storeVersion(context, target, needle, { onlyIfAbsent: version.onlyIfAbsent, admitted: whenAdmitted });
     } catch (error) {
-      await this.writer.discard();
+      // Once a needle may name the file it stays; the housekeeper finds out whether one does.
+      if (!admitted) await this.forgetBody(fileName);
       throw error;
     }
-    const fold = foldVersions(await listVersions(device, folder));
-    const cleaning = removeVersions(device, folder, fold.obsolete);
-    await Promise.all([cleaning, this.list(record, name, fold, pendingPath)]);
   }
 
-  private async list(record: VersionRecord, name: VersionName, fold: Fold, pendingPath: string | undefined) {
-    const { context, target, version } = this;
-    const { listing } = version;
-    if (listing === undefined || pendingPath === undefined) return;
-    const isAlone = fold.base && compareVersions(fold.base, name) === 0 && fold.metadata === undefined;
-    const row = isAlone ? liveRowOf(target.object, this.stateOf(record)) : await this.currentRow();
-    if (row === undefined) return; // gone again, by somebody who reports it
-    await context.reporter.report({
-      target,
-      listing,
-      row,
-      pendingPath,
-      takeBack: async (cause) => {
-        await takeBack(context, target, this.folder, name);
-        throw containerNotFound(cause);
-      },
+  private bodyOf(fileName: string | undefined): NeedleBody {
+    if (fileName !== undefined) return { where: 'file', name: fileName };
+    const bytes = this.gathered.subarray(0, this.gatheredBytes);
+    return { where: 'inline', bytes, checksum: xxh64(bytes) };
+  }
+
+  private async forgetBody(fileName: string | undefined): Promise<void> {
+    const { device, logger } = this.context;
+    if (fileName === undefined) return this.large?.discard();
+    await device.large.remove(fileName).catch((error: unknown) => {
+      logger.warn({ err: error, device: device.name, fileName }, 'a body that nobody needs could not be removed');
     });
   }
 
-  private async currentRow() {
-    const { context, target } = this;
-    const found = await readObject(context.device, target, context.logger);
-    await found.data?.reader.close();
-    return rowOf(target.object, found);
+  private gather(chunk: Uint8Array): void {
+    const bytes = this.gatheredBytes + chunk.length;
+    if (this.gathered.length < bytes) {
+      const expected = Math.max(bytes, Math.min(this.version.sizeBytes ?? 2 * bytes, MOST_WHOLE_BYTES));
+      const larger = Buffer.allocUnsafe(expected);
+      larger.set(this.gathered.subarray(0, this.gatheredBytes));
+      this.gathered = larger;
+    }
+    this.gathered.set(chunk, this.gatheredBytes);
+    this.gatheredBytes = bytes;
   }
 
-  private recordOf(footer: UploadFooter): VersionRecord {
-    const { target, version } = this;
-    const { account, container, object, partition, policyIndex } = target;
-    const { timestamp, contentType, metadata, listing } = version;
-    const fixedMetadata = { ...version.fixedMetadata, ...footer.fixedMetadata };
-    const tie = tieOfData(footer.etag, footer.sizeBytes, contentType, metadata, fixedMetadata);
-    return {
-      kind: 'data',
-      account,
-      container,
-      object,
-      partition,
-      policyIndex,
-      timestamp,
-      tie,
-      etag: footer.etag,
-      fixedMetadata,
-      metadata,
-      contentType,
-      ...(listing === undefined ? {} : { listing }),
-    };
-  }
-
-  private stateOf({ timestamp, etag, fixedMetadata, metadata }: VersionRecord) {
-    return {
-      timestamp,
-      dataTimestamp: timestamp,
-      metadataTimestamp: timestamp,
-      contentType: this.version.contentType,
-      contentTypeTimestamp: timestamp,
-      etag,
-      sizeBytes: this.writer.sizeBytes,
-      fixedMetadata,
-      metadata,
-    };
+  private beginLarge(): LargeUpload {
+    const { context, target, version } = this;
+    const { device } = context;
+    return device.large.begin({
+      seed: bodySeed(target, version.timestamp),
+      label: largeLabelOf(device.keyOf(target), version.timestamp),
+      ...(version.sizeBytes === undefined ? {} : { sizeBytes: version.sizeBytes }),
+    });
   }
 
   private async guarded<T>(work: () => Promise<T>): Promise<T> {
@@ -174,21 +154,4 @@ class StoredUpload implements ObjectUpload {
   }
 }
 
-/** The same version once more is no error: it is there. @throws OlderVersion. */
-function assertNewer(fold: Fold, name: VersionName): void {
-  const newest = newestTimestamp(fold);
-  if (newest === undefined || newest < name.timestamp) return;
-  const { base } = fold;
-  const wins = newest === name.timestamp && base !== undefined && compareVersions(base, name) <= 0;
-  if (!wins) throw olderVersion(newest);
-}
-
-/** A tombstone of the version's own time beats it, and nothing that came after it. */
-export async function takeBack(
-  { device }: Pick<ActionContext, 'device'>,
-  target: ObjectTarget,
-  folder: ObjectFolder,
-  { timestamp }: VersionName,
-): Promise<void> {
-  await publishRecord(device, target, folder, tombstoneRecord(target, timestamp), tombstoneName(timestamp));
-}
+const NOTHING = Buffer.alloc(0);

@@ -1,135 +1,195 @@
-import { mkdir, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { systemErrorCode } from '../../common/errors.ts';
-import { syncDirectory } from '../../common/files/durable-file.ts';
-import { deviceBusy, deviceUnavailable, insufficientStorage } from '../errors.ts';
-import { MOST_KNOWN_FOLDERS, MOST_WAITING_OPERATIONS, SPACE_CACHE_MS, SPACE_RECHECK_MS } from '../limits.ts';
+import { join } from 'node:path';
+import type { Clock } from '../../common/clock.ts';
+import type { Logger } from '../../common/log.ts';
+import { ticksOf } from '../../common/timestamp.ts';
+import type { ObjectTarget } from '../contract.ts';
+import type { Disk } from '../disk/contract.ts';
+import { deviceBusy } from '../errors.ts';
+import type { IndexedVersion, ObjectKey, VersionIndex } from '../index/contract.ts';
+import type { LargeFiles } from '../large/contract.ts';
+import { openLargeFiles } from '../large/large-files.ts';
+import { FRACTION_OF_DEVICE, LEAST_SEGMENT_BYTES, MOST_WAITING_OPERATIONS } from '../limits.ts';
+import type { Location, Needle, SlabReader, SlabWriter } from '../slab/contract.ts';
+import { SEGMENT_BYTES } from '../slab/limits.ts';
+import { openSlabReader } from '../slab/slab-reader.ts';
+import { openSlabWriter } from '../slab/slab-writer.ts';
+import { Claims } from './claims.ts';
 import { IoLimit } from './io-limit.ts';
+import { nameSlotOf, objectKeyOf } from './object-key.ts';
+import { type DeviceShare, SegmentState } from './shared-state.ts';
+import { Space } from './space.ts';
+import type { StateCache } from './state-cache.ts';
 
-export interface DeviceOptions {
-  name: string;
-  /** Must exist: a disk that is not mounted is not written below. */
-  path: string;
-  reservePercent: number;
-  ioInFlight: number;
-  /** Names the running process in temporary files. */
-  processToken: string;
+/** Where things are below a device's folder. */
+export function foldersOf(path: string) {
+  return {
+    slabs: join(path, 'slabs'),
+    large: join(path, 'large'),
+    index: join(path, 'index'),
+    quarantine: join(path, 'quarantine'),
+  };
 }
 
-/** One disk's folder, as one thread uses it. Threads share nothing but the file system. */
+export interface DeviceDeps {
+  name: string;
+  path: string;
+  /** Complete: recovery is through. */
+  share: DeviceShare;
+  lane: number;
+  disk: Disk;
+  index: VersionIndex;
+  /** Keys the hashes of names. */
+  nameKey: string;
+  segmentBytes: number;
+  reservePercent: number;
+  ioInFlight: number;
+  cache: StateCache;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** A needle whose object's key has been made once. */
+export interface KeyedNeedle extends Needle {
+  objectKey: ObjectKey;
+}
+
+/** One disk's folder, as one thread uses it. Threads share the index, the share, and what is durable; each writes slabs of its own. */
 export class Device {
   readonly name: string;
   readonly path: string;
-  readonly processToken: string;
-  readonly temporaryFolder: string;
-  readonly pendingFolder: string;
-  readonly quarantineFolder: string;
+  readonly share: DeviceShare;
+  readonly disk: Disk;
+  readonly index: VersionIndex;
+  readonly slabs: SlabWriter;
+  readonly reader: SlabReader;
+  readonly large: LargeFiles;
+  readonly space: Space;
+  /** Bounds the reads in flight: a hung disk holds a bounded part of the thread pool. */
   readonly io: IoLimit;
-  private readonly reservePercent: number;
-  private space: { atMs: number; free: Promise<number>; written: number } | undefined;
-  /** Folders whose own entry in their parent is durable. Folders are never removed. */
-  private readonly durable = new Set<string>();
-  private readonly syncs = new Map<string, { running: Promise<void>; next: Promise<void> | undefined }>();
+  readonly claims: Claims;
+  readonly cache: StateCache;
+  readonly logger: Logger;
+  private readonly nameKey: string;
 
-  constructor({ name, path, reservePercent, ioInFlight, processToken }: DeviceOptions) {
+  constructor(deps: DeviceDeps) {
+    const { name, path, share, disk, index, logger, clock, lane, segmentBytes } = deps;
+    const folders = foldersOf(path);
     this.name = name;
     this.path = path;
-    this.reservePercent = reservePercent;
-    this.processToken = processToken;
-    this.temporaryFolder = join(path, 'tmp');
-    this.pendingFolder = join(path, 'pending');
-    this.quarantineFolder = join(path, 'quarantined');
-    this.io = new IoLimit(ioInFlight, MOST_WAITING_OPERATIONS, () => deviceBusy(name));
+    this.share = share;
+    this.disk = disk;
+    this.index = index;
+    this.cache = deps.cache;
+    this.logger = logger;
+    this.nameKey = deps.nameKey;
+    this.slabs = this.openWriter(lane, segmentBytes);
+    this.reader = openSlabReader({ disk, folder: folders.slabs });
+    this.large = openLargeFiles({ disk, folder: path });
+    this.space = new Space({
+      disk,
+      device: name,
+      folder: path,
+      clock,
+      reservePercent: deps.reservePercent,
+      recycledBytes: () => segmentBytes * countSegments(share, SegmentState.free),
+    });
+    this.io = new IoLimit(deps.ioInFlight, MOST_WAITING_OPERATIONS, () => deviceBusy(name));
+    this.claims = new Claims(share, () => deviceBusy(name));
   }
 
-  /** Makes the device's own folders; every thread does so before it serves. @throws when the device's folder is not there. */
-  async prepare(): Promise<void> {
-    for (const folder of [this.temporaryFolder, this.pendingFolder, this.quarantineFolder]) {
-      try {
-        await mkdir(folder, { mode: 0o700 });
-      } catch (error) {
-        if (systemErrorCode(error) !== 'EEXIST') throw error;
-      }
-    }
-    await syncDirectory(this.path);
+  /** A writer that puts what it has written into the index, and says so to all threads. */
+  openWriter(lane: number, segmentBytes: number): SlabWriter {
+    const { disk, share, logger, name } = this;
+    return openSlabWriter({
+      disk,
+      folder: foldersOf(this.path).slabs,
+      share,
+      lane,
+      device: name,
+      segmentBytes,
+      logger,
+      indexed: (batch) => this.putIntoIndex(batch),
+    });
   }
 
-  /** @throws DeviceUnavailable when the disk is gone. */
-  async assertUsable(): Promise<void> {
-    await this.freeBytes();
+  keyOf(target: Omit<ObjectTarget, 'device'>): ObjectKey {
+    return objectKeyOf(this.nameKey, target);
   }
 
-  /** @throws InsufficientStorage when `bytes` more would touch the reserve; DeviceUnavailable when the disk is gone. */
-  async assertSpace(bytes: number): Promise<void> {
-    if ((await this.freeBytes()) >= bytes) return;
-    // Before a refusal the disk is looked at again: what was counted may have been given up, or something deleted.
-    if ((await this.freeBytes(SPACE_RECHECK_MS)) < bytes) throw insufficientStorage(this.name);
+  /** What the state cache knows the object by. */
+  cacheName({ policyIndex, account, container, object }: ObjectTarget): string {
+    return `${this.name}/${policyIndex}/${account}/${container}/${object}`;
   }
 
-  /** The same just before `bytes` are written: counted until the next look at the disk. */
-  async claimSpace(bytes: number): Promise<void> {
-    await this.assertSpace(bytes);
-    if (this.space) this.space.written += bytes;
+  /** Bumped after each change of a name in this slot; read it *before* looking up what is to be remembered. */
+  changesOf(slot: number): number {
+    return Atomics.load(this.share.changes, slot);
   }
 
-  /** Makes the folder's entries durable. Callers that come while one flush runs share the next one. */
-  syncFolder(path: string): Promise<void> {
-    const state = this.syncs.get(path);
-    if (state === undefined) return this.beginSync(path);
-    state.next ??= state.running.then(
-      () => this.beginSync(path),
-      () => this.beginSync(path),
-    );
-    return state.next;
+  /** Whether a version of this time is newer than all there is of any name in the slot, without a look-up. */
+  isNewest(slot: number, timestamp: string): boolean {
+    return BigInt(ticksOf(timestamp)) > Atomics.load(this.share.newest, slot);
   }
 
-  /**
-   * Makes the folders and their entries durable, outermost first.
-   * @param folders each inside the one before; the first inside the device's own.
-   */
-  async ensureFolders(folders: readonly string[]): Promise<void> {
-    const fresh = folders.filter((folder) => !this.durable.has(folder));
-    for (const folder of fresh) await this.io.run(() => makeFolder(folder));
-    // Also where another thread made one: it may not have come to this yet. Together they cost about one flush.
-    await Promise.all(fresh.map((folder) => this.syncFolder(dirname(folder))));
-    if (this.durable.size >= MOST_KNOWN_FOLDERS) this.durable.clear();
-    for (const folder of fresh) this.durable.add(folder);
+  /** To be called after any change of the object's entries in the index. */
+  changed(object: ObjectKey): void {
+    Atomics.add(this.share.changes, nameSlotOf(object), 1);
   }
 
-  private beginSync(path: string): Promise<void> {
-    const running = this.io.run(() => syncDirectory(path));
-    const state = { running, next: undefined };
-    this.syncs.set(path, state);
-    const done = () => {
-      if (this.syncs.get(path) === state) this.syncs.delete(path);
-    };
-    running.then(done, done);
-    return running;
+  /** A needle that nobody needs any more. */
+  addDead({ segment, lengthBytes }: Location): void {
+    Atomics.add(this.share.deadKiB, segment, Math.ceil(lengthBytes / 1024));
   }
 
-  /** Above the reserve, less what this thread has written since the last look. */
-  private async freeBytes(mostAgeMs = SPACE_CACHE_MS): Promise<number> {
-    const nowMs = performance.now();
-    if (this.space === undefined || nowMs - this.space.atMs > mostAgeMs)
-      this.space = { atMs: nowMs, free: this.look(), written: 0 };
-    const { free, written } = this.space;
-    return (await free) - written;
+  async close(): Promise<void> {
+    await this.slabs.close();
+    await this.reader.close();
+    await this.index.close();
   }
 
-  private async look(): Promise<number> {
-    try {
-      const { bavail, blocks, bsize } = await this.io.run(() => statfs(this.temporaryFolder));
-      return bavail * bsize - (blocks * bsize * this.reservePercent) / 100;
-    } catch (error) {
-      throw deviceUnavailable(this.name, error);
+  private async putIntoIndex(batch: readonly { needle: Needle; location: Location }[]): Promise<void> {
+    const entries = batch.map(({ needle, location }) => {
+      const object = 'objectKey' in needle ? (needle as KeyedNeedle).objectKey : this.keyOf(needle);
+      return { change: 'put' as const, object, version: indexedVersionOf(needle, location) };
+    });
+    await this.index.put(entries);
+    for (const { object, version } of entries) {
+      raise(this.share.newest, nameSlotOf(object), BigInt(ticksOf(version.timestamp)));
+      this.changed(object);
     }
   }
 }
 
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 });
-  } catch (error) {
-    if (systemErrorCode(error) !== 'EEXIST') throw error;
+export function indexedVersionOf(needle: Needle, location: Location): IndexedVersion {
+  const { kind, timestamp, tie, contentType, body } = needle;
+  return {
+    kind,
+    timestamp,
+    tie,
+    typed: kind === 'metadata' && contentType !== undefined,
+    large: body.where === 'file',
+    damaged: false,
+    location,
+  };
+}
+
+/** Atomic maximum. */
+export function raise(values: BigInt64Array, place: number, value: bigint): void {
+  for (let seen = Atomics.load(values, place); seen < value; ) {
+    const found = Atomics.compareExchange(values, place, seen, value);
+    if (found === seen) return;
+    seen = found;
   }
+}
+
+export function countSegments({ segments }: DeviceShare, state: number): number {
+  let count = 0;
+  for (const found of segments) if (found === state) count += 1;
+  return count;
+}
+
+/** Small devices have small segments: a few that are half empty must not fill them. */
+export function segmentBytesFor(totalBytes: number): number {
+  const part = Math.floor(totalBytes / FRACTION_OF_DEVICE / LEAST_SEGMENT_BYTES) * LEAST_SEGMENT_BYTES;
+  return Math.min(Math.max(part, LEAST_SEGMENT_BYTES), SEGMENT_BYTES);
 }

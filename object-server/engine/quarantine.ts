@@ -1,32 +1,45 @@
-import { mkdir, rename, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { systemErrorCode } from '../../common/errors.ts';
-import type { Device } from './device.ts';
-import { foldVersions } from './fold.ts';
-import { listVersions, type ObjectFolder, pathOf, removeVersions } from './object-folder.ts';
-import { formatVersionName, type VersionName } from './version-name.ts';
+import type { ObjectTarget } from '../contract.ts';
+import { corruptObject, deviceUnavailable } from '../errors.ts';
+import type { IndexedVersion, ObjectKey } from '../index/contract.ts';
+import { type Device, foldersOf } from './device.ts';
+import { loadLayout } from './layout.ts';
+import { saveRecord } from './record-file.ts';
 
 /**
- * Sets a damaged version aside, for an operator to look at, so that nobody reads it again and replication brings a good one.
+ * Marks a damaged version, so that nobody reads it again and replication brings a good one. Its entry in the index stays: readers must
+ * not fall back to what it superseded. A record for the operator says where the bytes are.
  *
- * @param inode of the file that was found damaged: one that came into its place since is left alone; undefined = whatever is there.
+ * @returns where the version is no longer where it was read, or gone: look again. @throws CorruptObject, once it is marked.
  */
-export async function quarantineVersion(
+export async function setAside(
   device: Device,
-  folder: ObjectFolder,
-  version: VersionName,
-  inode: number | undefined,
+  { account, container, object, policyIndex, partition }: ObjectTarget,
+  key: ObjectKey,
+  version: IndexedVersion,
+  problem: unknown,
 ): Promise<void> {
-  // What it superseded goes first, or readers would fall back to it: an old version instead of none.
-  await removeVersions(device, folder, foldVersions(await listVersions(device, folder)).obsolete);
-  const path = pathOf(folder, version);
-  const aside = join(device.quarantineFolder, folder.policyFolder, folder.hash);
-  try {
-    if (inode !== undefined && (await stat(path)).ino !== inode) return;
-    await mkdir(aside, { recursive: true, mode: 0o700 });
-    await rename(path, join(aside, formatVersionName(version)));
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT') throw error; // another thread was faster, or the version is superseded
-  }
-  await device.syncFolder(folder.path);
+  const current = await device.index.find(key, version);
+  if (current === undefined || current.damaged || !isSamePlace(current, version)) return;
+  // A disk that is gone as a whole has not damaged this version.
+  if ((await loadLayout(device.disk, device.path)) === undefined) throw deviceUnavailable(device.name, problem);
+  const { kind, timestamp, tie, location } = version;
+  const why = problem instanceof Error ? problem.message : String(problem);
+  const known = { account, container, object, policyIndex, partition, kind, timestamp, tie, location, why };
+  device.logger.error({ err: problem, device: device.name, ...known }, 'a damaged version is set aside');
+  // A crash, or the index's loss of this entry, leaves a damaged version that is found once more.
+  await device.index.put([{ change: 'put', object: key, version: { ...current, damaged: true } }]);
+  device.changed(key);
+  device.addDead(location);
+  await saveRecord(device.disk, foldersOf(device.path).quarantine, recordName(key, version), known).catch(
+    (error: unknown) => device.logger.error({ err: error }, 'a record of a damaged version cannot be written'),
+  );
+  throw corruptObject(problem);
+}
+
+function recordName({ policyIndex, partition, hash }: ObjectKey, { timestamp, kind }: IndexedVersion): string {
+  return `${policyIndex}-${partition}-${hash.toString('hex')}-${timestamp}-${kind}`;
+}
+
+function isSamePlace({ location: left }: IndexedVersion, { location: right }: IndexedVersion): boolean {
+  return left.segment === right.segment && left.generation === right.generation && left.offset === right.offset;
 }

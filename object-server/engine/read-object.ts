@@ -1,117 +1,172 @@
 import { systemErrorCode } from '../../common/errors.ts';
-import type { Logger } from '../../common/log.ts';
 import type { ObjectState, ObjectTarget } from '../contract.ts';
-import { corruptObject } from '../errors.ts';
+import { deviceBusy } from '../errors.ts';
+import type { IndexedVersion, ObjectKey } from '../index/contract.ts';
+import { CorruptLargeFileError } from '../large/format.ts';
 import { MOST_LOOKUPS } from '../limits.ts';
+import type { Needle } from '../slab/contract.ts';
+import { CorruptNeedleError } from '../slab/corrupt-needle.ts';
 import type { Device } from './device.ts';
 import { type Fold, foldVersions } from './fold.ts';
-import { CorruptFileError } from './object-file.ts';
-import { folderOf, listVersions, type ObjectFolder, pathOf } from './object-folder.ts';
-import { quarantineVersion } from './quarantine.ts';
-import type { VersionName } from './version-name.ts';
-import { VersionReader } from './version-reader.ts';
+import { nameSlotOf } from './object-key.ts';
+import { setAside } from './quarantine.ts';
+
+/** An object with data, as it was found when its name's slot of `share.changes` stood at `changes`. */
+export interface LiveObject {
+  key: ObjectKey;
+  slot: number;
+  changes: number;
+  partition: number;
+  fold: Fold<IndexedVersion>;
+  base: IndexedVersion;
+  state: ObjectState;
+  /** Of `X-Delete-At`, milliseconds since the epoch; infinite where there is none. */
+  deleteAtMs: number;
+  /** Of the file that has the body; undefined where the needle has it. */
+  fileName: string | undefined;
+}
 
 export interface FoundObject {
-  fold: Fold;
-  folder: ObjectFolder;
-  /** Undefined where the fold is a tombstone, or nothing. The reader is the caller's to close. */
-  data: { state: ObjectState; reader: VersionReader; version: VersionName } | undefined;
+  key: ObjectKey;
+  fold: Fold<IndexedVersion>;
+  /** Undefined where the fold is a tombstone, nothing, or known to be damaged. */
+  live: LiveObject | undefined;
+  /** Of the data, where it has just been read. */
+  needle: Needle | undefined;
+}
+
+/** What is remembered of a live object, if nothing of its name has changed since. */
+export function recallObject(device: Device, target: ObjectTarget): LiveObject | undefined {
+  const live = device.cache.get(device.cacheName(target));
+  if (live === undefined || live.changes !== device.changesOf(live.slot) || live.partition !== target.partition)
+    return undefined;
+  return live;
 }
 
 /**
- * Looks an object up and reads its state. A version that another thread cleans away meanwhile has been superseded: look again.
+ * Looks an object up and reads its state. A needle that is moved or recycled meanwhile is looked up again.
  *
  * @throws CorruptObject, after setting the damaged version aside.
  */
-export async function readObject(device: Device, target: ObjectTarget, logger: Logger): Promise<FoundObject> {
-  const folder = folderOf(device, target);
-  for (let lookup = 1; ; lookup += 1) {
-    const fold = foldVersions(await listVersions(device, folder));
-    const { base } = fold;
-    if (base?.kind !== 'data') return { fold, folder, data: undefined };
-    try {
-      return { fold, folder, data: { ...(await readData(device, target, folder, fold, base, logger)), version: base } };
-    } catch (error) {
-      if (systemErrorCode(error) !== 'ENOENT' || lookup >= MOST_LOOKUPS) throw error;
-    }
+export async function findObject(device: Device, target: ObjectTarget): Promise<FoundObject> {
+  const known = recallObject(device, target);
+  if (known !== undefined) return { key: known.key, fold: known.fold, live: known, needle: undefined };
+  const key = device.keyOf(target);
+  for (let lookup = 1; lookup <= MOST_LOOKUPS; lookup += 1) {
+    const found = await readObject(device, target, key);
+    if (found !== undefined) return found;
   }
+  throw deviceBusy(device.name);
 }
 
-async function readData(
+/** @returns undefined where a needle was not where the index had it: look again. */
+async function readObject(device: Device, target: ObjectTarget, key: ObjectKey): Promise<FoundObject | undefined> {
+  const slot = nameSlotOf(key);
+  const changes = device.changesOf(slot);
+  const fold = foldVersions(await device.index.newest(key));
+  const { base, metadata, contentType } = fold;
+  if (base?.kind !== 'data' || base.damaged) return { key, fold, live: undefined, needle: undefined };
+  const read = (version: IndexedVersion | undefined) =>
+    version === undefined || version.damaged ? NOTHING : readVersion(device, target, key, version);
+  const [data, posted, typed] = await Promise.all([
+    read(base),
+    read(metadata),
+    contentType === metadata ? NOTHING : read(contentType),
+  ]);
+  const isComplete =
+    data !== undefined &&
+    (posted !== undefined || metadata === undefined || metadata.damaged) &&
+    (typed !== undefined || contentType === metadata || contentType === undefined || contentType.damaged);
+  if (!isComplete) return undefined;
+  const state = stateOf(data, posted, typed ?? (contentType === metadata ? posted : undefined));
+  const live: LiveObject = {
+    key,
+    slot,
+    changes,
+    partition: target.partition,
+    fold,
+    base,
+    state,
+    deleteAtMs: deleteAtMsOf(state),
+    fileName: data.body.where === 'file' ? data.body.name : undefined,
+  };
+  device.cache.set(device.cacheName(target), live);
+  return { key, fold, live, needle: data };
+}
+
+const NOTHING = Promise.resolve(undefined);
+
+/**
+ * One version's needle, verified to be that version of that object.
+ * @returns undefined where it is somewhere else by now, or gone. @throws CorruptObject, after setting it aside.
+ */
+export async function readVersion(
   device: Device,
   target: ObjectTarget,
-  folder: ObjectFolder,
-  fold: Fold,
-  base: VersionName,
-  logger: Logger,
-): Promise<{ state: ObjectState; reader: VersionReader }> {
-  const openVersion = (version: VersionName) => openOrQuarantine(device, target, folder, version, logger);
-  const reader = await openVersion(base);
+  key: ObjectKey,
+  version: IndexedVersion,
+): Promise<Needle | undefined> {
+  let problem: unknown;
   try {
-    const posted = fold.metadata && (await readRecord(openVersion, fold.metadata));
-    const typed =
-      fold.contentType === fold.metadata
-        ? posted
-        : fold.contentType && (await readRecord(openVersion, fold.contentType));
-    const { record, sizeBytes } = reader;
-    const state: ObjectState = {
-      timestamp: posted?.timestamp ?? record.timestamp,
-      dataTimestamp: record.timestamp,
-      metadataTimestamp: posted?.timestamp ?? record.timestamp,
-      contentType: typed?.contentType ?? record.contentType ?? '',
-      contentTypeTimestamp: typed?.timestamp ?? record.timestamp,
-      etag: record.etag,
-      sizeBytes,
-      fixedMetadata: record.fixedMetadata,
-      metadata: posted?.metadata ?? record.metadata,
-    };
-    return { state, reader };
-  } catch (error) {
-    await reader.close();
-    throw error;
-  }
-}
-
-async function readRecord(openVersion: (version: VersionName) => Promise<VersionReader>, version: VersionName) {
-  const reader = await openVersion(version);
-  await reader.close();
-  return reader.record;
-}
-
-async function openOrQuarantine(
-  device: Device,
-  target: ObjectTarget,
-  folder: ObjectFolder,
-  version: VersionName,
-  logger: Logger,
-): Promise<VersionReader> {
-  try {
-    const reader = await VersionReader.open(device, pathOf(folder, version));
-    const { account, container, object, timestamp, kind } = reader.record;
-    const isIt =
-      account === target.account &&
-      container === target.container &&
-      object === target.object &&
-      timestamp === version.timestamp &&
-      kind === version.kind;
-    if (isIt) return reader;
-    await reader.close();
-    throw new CorruptFileError('the file belongs to another object or version');
+    const needle = await device.io.run(() => device.reader.read(version.location));
+    if (needle !== undefined && isVersionOf(needle, target, version)) return needle;
+    problem = new CorruptNeedleError(
+      needle === undefined
+        ? 'the segment has been recycled under a needle'
+        : 'the needle belongs to another object or version',
+    );
   } catch (error) {
     if (!isDamage(error)) throw error;
-    logger.error({ err: error, device: device.name, hash: folder.hash }, 'a damaged version is set aside');
-    await quarantineVersion(device, folder, version, undefined);
-    throw corruptObject(error);
+    problem = error;
   }
+  await setAside(device, target, key, version, problem);
+  return undefined;
 }
 
-/** Damage, or a disk that cannot read what it holds. */
+export function isVersionOf(needle: Needle, target: ObjectTarget, version: IndexedVersion): boolean {
+  return (
+    needle.object === target.object &&
+    needle.container === target.container &&
+    needle.account === target.account &&
+    needle.timestamp === version.timestamp &&
+    needle.kind === version.kind &&
+    needle.tie === version.tie
+  );
+}
+
+/** @param posted the newest metadata after the data. @param typed the newest such that carries a content type. */
+function stateOf(data: Needle, posted: Needle | undefined, typed: Needle | undefined): ObjectState {
+  return {
+    timestamp: posted?.timestamp ?? data.timestamp,
+    dataTimestamp: data.timestamp,
+    metadataTimestamp: posted?.timestamp ?? data.timestamp,
+    contentType: typed?.contentType ?? data.contentType ?? '',
+    contentTypeTimestamp: typed?.contentType === undefined ? data.timestamp : typed.timestamp,
+    etag: data.etag,
+    sizeBytes: data.sizeBytes,
+    fixedMetadata: data.fixedMetadata,
+    metadata: posted?.metadata ?? data.metadata,
+  };
+}
+
+/** Bytes that are not what was written, or that the disk cannot give back. */
 export function isDamage(error: unknown): boolean {
-  return error instanceof CorruptFileError || error instanceof SyntaxError || systemErrorCode(error) === 'EIO';
+  return (
+    error instanceof CorruptNeedleError ||
+    error instanceof CorruptLargeFileError ||
+    DAMAGE.has(systemErrorCode(error) ?? '')
+  );
+}
+
+/** ENOENT: the file that something points to is gone. */
+const DAMAGE = new Set(['EIO', 'ENOENT']);
+
+function deleteAtMsOf({ metadata }: ObjectState): number {
+  const deleteAt = metadata['x-delete-at'];
+  return deleteAt === undefined ? Number.POSITIVE_INFINITY : Number(deleteAt) * 1000;
 }
 
 /** Past its `X-Delete-At`: as good as not there, until the expirer removes it. */
-export function isExpired({ metadata }: ObjectState, nowMs: number): boolean {
-  const deleteAt = metadata['x-delete-at'];
-  return deleteAt !== undefined && Number(deleteAt) * 1000 <= nowMs;
+export function isExpired({ deleteAtMs }: LiveObject, nowMs: number): boolean {
+  return deleteAtMs <= nowMs;
 }

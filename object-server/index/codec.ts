@@ -2,7 +2,7 @@ import { invariant } from '../../common/errors.ts';
 import { ticksOf, timestampFromTicks } from '../../common/timestamp.ts';
 import type { ListingReport } from '../contract.ts';
 import type { Location, VersionKind } from '../slab/contract.ts';
-import type { IndexedVersion, ObjectKey, PendingEntry, ScannedVersion } from './contract.ts';
+import type { IndexedVersion, ObjectKey, PendingEntry, ScannedVersion, VersionIdentity } from './contract.ts';
 
 /** Keys and values of the index. Integers are big-endian. Spec: docs/formats/object-index.md */
 
@@ -47,7 +47,7 @@ export const VERSION_SPACE_BOUNDS = { from: Buffer.of(VERSION_SPACE), to: Buffer
 export const PENDING_SPACE_BOUNDS = { from: Buffer.of(PENDING_SPACE), to: Buffer.of(PENDING_SPACE + 1) };
 
 /** Sorts newest first: time, kind rank and tie are stored inverted. */
-export function encodeVersionKey(object: ObjectKey, { timestamp, kind, tie }: IndexedVersion): Buffer {
+export function encodeVersionKey(object: ObjectKey, { timestamp, kind, tie }: VersionIdentity): Buffer {
   const key = Buffer.allocUnsafe(VERSION_KEY_BYTES);
   writeObject(key, object);
   const ticks = ticksOf(timestamp);

@@ -17,6 +17,8 @@ export interface VersionIndex {
   versions(object: ObjectKey): Promise<IndexedVersion[]>;
   /** The same down to the newest data or tombstone: what the fold is made of. Costs no more where much has been overwritten. */
   newest(object: ObjectKey): Promise<IndexedVersion[]>;
+  /** What there is of one version, wherever it is. */
+  find(object: ObjectKey, version: VersionIdentity): Promise<IndexedVersion | undefined>;
   put(changes: readonly IndexChange[]): Promise<void>;
   flush(): Promise<void>;
   /** All versions in the order of their keys, from `after` (exclusive) on, at most `limit`. */
@@ -33,10 +35,13 @@ export interface ObjectKey {
   hash: Buffer;
 }
 
-export interface IndexedVersion {
+export interface VersionIdentity {
   kind: VersionKind;
   timestamp: Timestamp;
   tie: string;
+}
+
+export interface IndexedVersion extends VersionIdentity {
   /** Metadata that carries a content type. */
   typed: boolean;
   /** The body is a file of its own. */

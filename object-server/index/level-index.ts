@@ -20,7 +20,15 @@ import {
   PENDING_SPACE_BOUNDS,
   VERSION_SPACE_BOUNDS,
 } from './codec.ts';
-import type { IndexChange, IndexedVersion, ObjectKey, PendingEntry, ScannedVersion, VersionIndex } from './contract.ts';
+import type {
+  IndexChange,
+  IndexedVersion,
+  ObjectKey,
+  PendingEntry,
+  ScannedVersion,
+  VersionIdentity,
+  VersionIndex,
+} from './contract.ts';
 
 /** On Node `level` is classic-level, which can do this; its types are those of all platforms. */
 type Database = Level<Buffer, Buffer> & { compactRange(start: Buffer, end: Buffer): Promise<void> };
@@ -33,11 +41,35 @@ const FLUSHED = Buffer.from('F');
 const ONE = Buffer.of(1);
 
 /**
- * The index of a device in LevelDB, not synced. Every thread of the process opens it; another process cannot.
+ * Databases of this thread by folder, with how many have them open. The first thread that opens one lends all others the memory of its
+ * cache, and takes it away when it closes: within a thread nobody closes before the last, and of the threads the first must be the last.
+ */
+const openHere = new Map<string, { opening: Promise<{ db: Database; fresh: boolean }>; users: number }>();
+
+/**
+ * The index of a device in LevelDB, not synced. Every thread of the process opens it, the housekeeper's before the others, and closes it
+ * after them; another process cannot.
  *
  * @throws IndexError; its cause's `code` is LEVEL_CORRUPTION where the database is beyond reading.
  */
 export async function openLevelIndex(folder: string): Promise<VersionIndex> {
+  let open = openHere.get(folder);
+  if (open === undefined) {
+    open = { opening: openDatabase(folder), users: 0 };
+    openHere.set(folder, open);
+  }
+  open.users += 1;
+  const isFirst = open.users === 1;
+  try {
+    const { db, fresh } = await open.opening;
+    return new LevelIndex(db, fresh && isFirst, () => release(folder));
+  } catch (error) {
+    openHere.delete(folder);
+    throw new IndexError('the index cannot be opened', rootOf(error));
+  }
+}
+
+async function openDatabase(folder: string): Promise<{ db: Database; fresh: boolean }> {
   const db = new Level<Buffer, Buffer>(folder, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
@@ -46,23 +78,32 @@ export async function openLevelIndex(folder: string): Promise<VersionIndex> {
     cacheSize: INDEX_CACHE_BYTES,
     maxOpenFiles: INDEX_FILES,
   }) as Database;
-  try {
-    await db.open();
-    const fresh = db.getSync(MADE) === undefined;
-    if (fresh) await db.put(MADE, ONE, { sync: true });
-    return new LevelIndex(db, fresh);
-  } catch (error) {
-    throw new IndexError('the index cannot be opened', rootOf(error));
-  }
+  await db.open();
+  const fresh = db.getSync(MADE) === undefined;
+  if (fresh) await db.put(MADE, ONE, { sync: true });
+  return { db, fresh };
+}
+
+async function release(folder: string): Promise<void> {
+  const open = openHere.get(folder);
+  if (open === undefined) return;
+  open.users -= 1;
+  if (open.users > 0) return;
+  openHere.delete(folder);
+  const { db } = await open.opening;
+  await db.close();
 }
 
 class LevelIndex implements VersionIndex {
   readonly fresh: boolean;
   private readonly db: Database;
+  private readonly release: () => Promise<void>;
+  private closed = false;
 
-  constructor(db: Database, fresh: boolean) {
+  constructor(db: Database, fresh: boolean, onClose: () => Promise<void>) {
     this.db = db;
     this.fresh = fresh;
+    this.release = onClose;
   }
 
   async versions(object: ObjectKey): Promise<IndexedVersion[]> {
@@ -71,6 +112,12 @@ class LevelIndex implements VersionIndex {
 
   async newest(object: ObjectKey): Promise<IndexedVersion[]> {
     return this.read(object, VERSIONS_AT_FIRST, ({ kind }) => kind !== 'metadata');
+  }
+
+  async find(object: ObjectKey, version: VersionIdentity): Promise<IndexedVersion | undefined> {
+    const key = encodeVersionKey(object, version);
+    const value = await this.guarded(() => this.db.get(key));
+    return value && decodeVersion(key, value);
   }
 
   async put(changes: readonly IndexChange[]): Promise<void> {
@@ -96,7 +143,11 @@ class LevelIndex implements VersionIndex {
   }
 
   async close(): Promise<void> {
-    await this.guarded(() => this.db.close());
+    if (this.closed) return;
+    this.closed = true;
+    await this.release().catch((error: unknown) => {
+      throw new IndexError('the index cannot be closed', error);
+    });
   }
 
   private async read(
@@ -138,6 +189,7 @@ class LevelIndex implements VersionIndex {
 
   private async guarded<T>(work: () => Promise<T>): Promise<T> {
     try {
+      if (this.closed) throw new Error('it is closed');
       return await work();
     } catch (error) {
       throw new IndexError('the index cannot be used', error);

@@ -2,6 +2,7 @@ import { invariant } from '../../common/errors.ts';
 import type { ObjectRow } from '../../container-server/contract.ts';
 import { LISTED_AS, type ObjectState } from '../contract.ts';
 import type { FoundObject } from '../engine/read-object.ts';
+import type { Needle } from '../slab/contract.ts';
 
 export function liveRowOf(name: string, state: ObjectState): ObjectRow {
   return {
@@ -16,10 +17,26 @@ export function liveRowOf(name: string, state: ObjectState): ObjectRow {
   };
 }
 
+/** The row of an object that is this version with data and nothing else. */
+export function listedDataOf(data: Needle): ObjectRow {
+  const { timestamp, fixedMetadata } = data;
+  return {
+    name: data.object,
+    deleted: false,
+    timestamp,
+    contentType: data.contentType ?? '',
+    contentTypeTimestamp: timestamp,
+    metadataTimestamp: timestamp,
+    etag: fixedMetadata[LISTED_AS.etag] ?? data.etag,
+    sizeBytes: Number(fixedMetadata[LISTED_AS.sizeBytes] ?? data.sizeBytes),
+  };
+}
+
 /** The row that tells a listing what is true now; undefined where nothing is known of the object. */
-export function rowOf(name: string, { fold, data }: Pick<FoundObject, 'fold' | 'data'>): ObjectRow | undefined {
-  if (data !== undefined) return liveRowOf(name, data.state);
-  if (fold.base === undefined) return undefined;
-  invariant(fold.base.kind === 'tombstone', 'data that was not read');
-  return { name, timestamp: fold.base.timestamp, deleted: true };
+export function rowOf(name: string, { fold, live }: Pick<FoundObject, 'fold' | 'live'>): ObjectRow | undefined {
+  if (live !== undefined) return liveRowOf(name, live.state);
+  const { base } = fold;
+  if (base === undefined || base.damaged) return undefined;
+  invariant(base.kind === 'tombstone', 'data that was not read');
+  return { name, timestamp: base.timestamp, deleted: true };
 }

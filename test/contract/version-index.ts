@@ -82,6 +82,9 @@ export function describeVersionIndex(name: string, open: () => Promise<IndexUnde
       await index.put([putOf(indexedVersion(5)), putOf(indexedVersion(6))]);
       await index.put([putOf(moved), { change: 'remove', object: OBJECT, version: indexedVersion(6) }]);
       expect(await index.versions(OBJECT)).toEqual([moved]);
+      expect(await index.find(OBJECT, indexedVersion(5))).toEqual(moved);
+      expect(await index.find(OBJECT, indexedVersion(6))).toBeUndefined();
+      expect(await index.find(OBJECT, indexedVersion(5, { kind: 'tombstone' }))).toBeUndefined();
     });
 
     it('scans all versions in steps, and nothing but versions', async () => {

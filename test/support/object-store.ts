@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiError } from '../../common/errors.ts';
 import { createLogger } from '../../common/log.ts';
-import type { ObjectRow } from '../../container-server/contract.ts';
-import { containerNotFound } from '../../container-server/errors.ts';
+import type { ObjectRow, ObjectUpdate, UpdateOutcome } from '../../container-server/contract.ts';
 import type { ObjectServerConfig } from '../../object-server/config.ts';
 import type {
   ListingReport,
@@ -14,6 +13,7 @@ import type {
   ObjectStore,
   ObjectTarget,
 } from '../../object-server/contract.ts';
+import { openDeviceShare } from '../../object-server/engine/shared-state.ts';
 import { type LocalObjectStore, type ObjectStoreDeps, openObjectStore } from '../../object-server/store.ts';
 import { at } from './listing-store.ts';
 
@@ -22,21 +22,30 @@ export const OBJECT_CONFIG: ObjectServerConfig = {
   io_in_flight: 16,
   listing_timeout_ms: 5000,
   update_interval_ms: 3_600_000, // tests send by hand
+  checkpoint_interval_ms: 10_000,
+  housekeeping_percent: 10,
+  compact_percent: 40,
+  reclaim_age_s: 604_800,
 };
 
 export const LISTING: ListingReport = { ip: '127.0.0.1', port: 6201, device: 'd1', partition: 5 };
 
-/** A container replica that remembers what it was told, and answers as a test wants it. */
+/** Container replicas that remember what they were told, and answer as a test wants it. */
 export class FakeListings {
   rows: ObjectRow[] = [];
   mode: 'takes' | 'gone' | 'fails' | 'hangs' = 'takes';
   private readonly waiting: (() => void)[] = [];
 
-  async applyObjectRows(_target: unknown, rows: readonly ObjectRow[]): Promise<void> {
+  async applyObjectUpdates(updates: readonly ObjectUpdate[]): Promise<UpdateOutcome[]> {
     if (this.mode === 'hangs') await new Promise<void>((resolve) => this.waiting.push(resolve));
-    if (this.mode === 'gone') throw containerNotFound('c');
     if (this.mode === 'fails') throw new ApiError({ status: 507, code: 'DeviceUnavailable', message: 'no such disk' });
-    this.rows.push(...rows);
+    const outcome = this.mode === 'gone' ? 'gone' : 'listed';
+    return updates.map(({ replicas, row }) =>
+      replicas.map(() => {
+        if (outcome === 'listed') this.rows.push(row);
+        return outcome;
+      }),
+    );
   }
 
   /** Lets those that hang go on, in the new mode. */
@@ -48,11 +57,14 @@ export class FakeListings {
 
 export interface ObjectNode {
   folder: string;
+  /** Of the first thread, which is the housekeeper's. */
   store: LocalObjectStore;
   listings: FakeListings;
   clock: { nowMs: () => number };
-  /** Another store on the same devices. `processToken` makes it another process. */
+  /** Another thread's store on the same devices. */
   open(deps?: Partial<ObjectStoreDeps>): Promise<LocalObjectStore>;
+  /** Ends all stores in good order, or as a kill would; then the housekeeper of another process opens the devices. */
+  restart(how: 'stopped' | 'killed', deps?: Partial<ObjectStoreDeps>): Promise<LocalObjectStore>;
   /** Paths of all files of device `d1`, relative to it. */
   files(): Promise<string[]>;
   remove(): Promise<void>;
@@ -60,32 +72,50 @@ export interface ObjectNode {
 
 export async function makeObjectNode(overrides: Partial<ObjectStoreDeps> = {}): Promise<ObjectNode> {
   const folder = await mkdtemp(join(tmpdir(), 'martlet-objects-'));
-  const devices = ['d1', 'd2'].map((name) => ({ name, path: join(folder, name) }));
-  for (const { path } of devices) await mkdir(path);
+  const names = ['d1', 'd2'];
+  for (const name of names) await mkdir(join(folder, name));
   const listings = new FakeListings();
   const clock = { nowMs: () => 1_700_000_000_000 };
-  const opened: LocalObjectStore[] = [];
-  const open = async (more: Partial<ObjectStoreDeps> = {}) => {
-    const store = await openObjectStore({
+  let opened: LocalObjectStore[] = [];
+  let killed: LocalObjectStore[] = [];
+  let devices = newDevices();
+
+  function newDevices() {
+    return names.map((name) => ({ name, path: join(folder, name), share: openDeviceShare().buffer }));
+  }
+
+  async function open(more: Partial<ObjectStoreDeps> = {}): Promise<LocalObjectStore> {
+    const store = openObjectStore({
       devices,
+      lane: opened.length,
       clock,
       logger: createLogger('silent'),
       config: OBJECT_CONFIG,
       listingStoreAt: () => listings,
-      housekeeping: true,
+      housekeeping: opened.length === 0,
+      timers: false,
+      segmentBytes: 1 << 20,
       ...overrides,
       ...more,
     });
     opened.push(store);
     await store.start();
     return store;
-  };
+  }
+
   return {
     folder,
     store: await open(),
     listings,
     clock,
     open,
+    async restart(how, more) {
+      if (how === 'stopped') for (const store of opened.toReversed()) await store.stop();
+      else killed = [...killed, ...opened];
+      opened = [];
+      devices = newDevices();
+      return open(more);
+    },
     files: async () => {
       const entries = await readdir(join(folder, 'd1'), { recursive: true, withFileTypes: true });
       return entries
@@ -95,7 +125,7 @@ export async function makeObjectNode(overrides: Partial<ObjectStoreDeps> = {}): 
     },
     remove: async () => {
       listings.release('fails');
-      for (const store of opened) await store.stop();
+      for (const store of [...opened, ...killed].toReversed()) await store.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -72,8 +72,9 @@ export class SwiftInProcess {
       config: Value.Create(containerServerConfigSchema),
       listingStoreAt: () => listings,
     });
-    const objects = await openObjectStore({
+    const objects = openObjectStore({
       ...common,
+      lane: 0,
       config: { ...Value.Create(objectServerConfigSchema), reserve_percent: 0 },
       listingStoreAt: () => listings,
       housekeeping: true,

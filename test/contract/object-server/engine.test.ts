@@ -1,7 +1,7 @@
 import { makeObjectNode } from '../../support/object-store.ts';
 import { describeObjectStore } from '../object-store.ts';
 
-describeObjectStore('object store of plain files', async () => {
+describeObjectStore('object store of slabs and large files', async () => {
   const { store, listings, clock, remove } = await makeObjectNode();
   return { store, listings, clock, close: remove };
 });

@@ -1,7 +1,9 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { isMainThread, MessageChannel, type MessagePort, Worker, workerData } from 'node:worker_threads';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isMainThread, MessageChannel, type MessagePort, parentPort, Worker, workerData } from 'node:worker_threads';
 import { systemClock } from '../../../common/clock.ts';
 import { ApiError } from '../../../common/errors.ts';
 import { createLogger } from '../../../common/log.ts';
@@ -9,7 +11,8 @@ import { rpcClient, serveRpc } from '../../../common/rpc/port-rpc.ts';
 import { TimestampSource } from '../../../common/timestamp.ts';
 import type { ListingStore } from '../../../container-server/contract.ts';
 import { type LocalListingStore, openListingStore } from '../../../container-server/store.ts';
-import { openObjectStore } from '../../../object-server/store.ts';
+import { openDeviceShare } from '../../../object-server/engine/shared-state.ts';
+import { type LocalObjectStore, openObjectStore } from '../../../object-server/store.ts';
 
 /**
  * Writes until it is killed: listings on the main thread, objects in two worker threads on the same devices. Tells on stdout what
@@ -25,6 +28,7 @@ interface Setup {
   folder: string;
   index: number;
   listings: MessagePort;
+  shares: SharedArrayBuffer[];
 }
 
 if (isMainThread) await runMain(process.argv[2] ?? '');
@@ -39,30 +43,53 @@ async function runMain(folder: string): Promise<void> {
     listingStoreAt: () => listings,
   });
   await listings.start();
+  const shares = devicesIn(folder).map(() => openDeviceShare().buffer);
   for (let index = 0; index < WORKERS; index += 1) {
     const { port1, port2 } = new MessageChannel();
-    serveRpc(port1, { applyObjectRows: listings.applyObjectRows });
+    serveRpc(port1, { applyObjectUpdates: listings.applyObjectUpdates });
     const worker = new Worker(new URL(import.meta.url), {
-      workerData: { folder, index, listings: port2 },
+      workerData: { folder, index, listings: port2, shares },
       transferList: [port2],
     });
     worker.on('error', (error) => {
       throw error;
     });
+    await once(worker, 'message'); // the housekeeper is through with recovery before the others open the devices
   }
 }
 
-async function runWorker({ folder, index, listings }: Setup): Promise<void> {
-  const { remote } = rpcClient<Pick<ListingStore, 'applyObjectRows'>>(listings);
-  const store = await openObjectStore({
-    devices: devicesIn(folder),
+/** Far more than in earnest: so that kills meet checkpoints, compaction and recycling. */
+async function keepHouse(store: LocalObjectStore): Promise<void> {
+  for (;;) {
+    await store.housekeep();
+    await sleep(10);
+  }
+}
+
+async function runWorker({ folder, index, listings, shares }: Setup): Promise<void> {
+  const { remote } = rpcClient<Pick<ListingStore, 'applyObjectUpdates'>>(listings);
+  const store = openObjectStore({
+    devices: devicesIn(folder).map((device, place) => ({ ...device, share: shares[place] })),
+    lane: index,
     clock: systemClock,
     logger,
-    config: { reserve_percent: 0, io_in_flight: 16, listing_timeout_ms: 5000, update_interval_ms: 1000 },
+    config: {
+      reserve_percent: 0,
+      io_in_flight: 16,
+      listing_timeout_ms: 5000,
+      update_interval_ms: 1000,
+      checkpoint_interval_ms: 50,
+      housekeeping_percent: 50,
+      compact_percent: 20,
+      reclaim_age_s: 604_800,
+    },
+    segmentBytes: 1 << 20,
     listingStoreAt: () => remote,
     housekeeping: index === 0,
   });
   await store.start();
+  parentPort?.postMessage('started');
+  if (index === 0) void keepHouse(store);
   const timestamps = new TimestampSource(systemClock);
   await Promise.all(Array.from({ length: WRITERS_PER_WORKER }, () => writeForever()));
 

@@ -14,6 +14,7 @@ import type {
   ObjectKey,
   PendingEntry,
   ScannedVersion,
+  VersionIdentity,
   VersionIndex,
 } from '../../../object-server/index/contract.ts';
 
@@ -70,6 +71,10 @@ export class MemoryIndexStore {
     this.unflushed = [];
   }
 
+  get(key: Buffer): Buffer | undefined {
+    return this.current.get(key.toString('latin1'));
+  }
+
   /** Entries with `from` <= key < `to`, in order. */
   range(from: Buffer, to: Buffer): [Buffer, Buffer][] {
     const low = from.toString('latin1');
@@ -102,6 +107,13 @@ class MemoryIndex implements VersionIndex {
     const all = await this.versions(object);
     const base = all.findIndex(({ kind }) => kind !== 'metadata');
     return base === -1 ? all : all.slice(0, base + 1);
+  }
+
+  async find(object: ObjectKey, version: VersionIdentity): Promise<IndexedVersion | undefined> {
+    await this.turn();
+    const key = encodeVersionKey(object, version);
+    const value = this.store.get(key);
+    return value && decodeVersion(key, value);
   }
 
   async put(changes: readonly IndexChange[]): Promise<void> {

@@ -1,0 +1,72 @@
+import type { ObjectRow } from '../../container-server/contract.ts';
+import type { ObjectTarget } from '../contract.ts';
+import { admitVersion } from '../engine/admit-version.ts';
+import type { Device, KeyedNeedle } from '../engine/device.ts';
+import type { Fold } from '../engine/fold.ts';
+import { findObject, isExpired } from '../engine/read-object.ts';
+import type { VersionOrder } from '../engine/version.ts';
+import { containerNotFound, objectExists } from '../errors.ts';
+import type { IndexedVersion } from '../index/contract.ts';
+import type { Location } from '../slab/contract.ts';
+import { listedDataOf, rowOf } from '../updates/listing-rows.ts';
+import type { ActionContext } from './context.ts';
+import { reportVersion } from './report-version.ts';
+import { tombstoneOf } from './tombstone.ts';
+
+/**
+ * Makes a version with data durable, visible and listed. A body in a file of its own is durable already.
+ *
+ * @param admitted called once the version is sure to be tried: what becomes of its needle is not known if the rest fails.
+ * @throws OlderVersion, ObjectExists, ContainerNotFound; what the slabs refuse.
+ */
+export async function storeVersion(
+  context: ActionContext,
+  target: ObjectTarget,
+  needle: KeyedNeedle,
+  options: { onlyIfAbsent: boolean; admitted?: () => void },
+): Promise<void> {
+  const { device } = context;
+  let before: Fold<IndexedVersion> | undefined;
+  let location: Location;
+  if (options.onlyIfAbsent) {
+    // Held until the version is in the index: of two that find nothing there, the second waits, and finds the first.
+    location = await device.claims.hold(needle.objectKey, async () => {
+      before = await admitVersion(device, needle.objectKey, orderOf(needle));
+      await assertAbsent(context, target);
+      options.admitted?.();
+      return device.slabs.append(needle);
+    });
+  } else {
+    before = await admitVersion(device, needle.objectKey, orderOf(needle));
+    options.admitted?.();
+    location = await device.slabs.append(needle);
+  }
+  if (before?.base?.kind === 'data') device.addDead(before.base.location);
+  const isAlone = before?.metadata === undefined;
+  const row = needle.listing && (isAlone ? listedDataOf(needle) : await currentRow(device, target));
+  if ((await reportVersion(context, target, needle, location, row)) !== 'gone') return;
+  await takeBack(device, target, needle.timestamp);
+  device.slabs.settle(location);
+  throw containerNotFound(`${target.account}/${target.container}`);
+}
+
+/** @throws ObjectExists. */
+export async function assertAbsent({ device, clock }: ActionContext, target: ObjectTarget): Promise<void> {
+  const { live } = await findObject(device, target);
+  if (live !== undefined && !isExpired(live, clock.nowMs())) throw objectExists(live.state.timestamp);
+}
+
+/** A tombstone of the version's own time beats it, and nothing that came after it. */
+export async function takeBack(device: Device, target: ObjectTarget, timestamp: string): Promise<void> {
+  const tombstone = tombstoneOf(device, target, timestamp, undefined);
+  device.slabs.settle(await device.slabs.append(tombstone, { belowReserve: true }));
+}
+
+/** What the listing should say now; undefined where nothing is known of the object. */
+export async function currentRow(device: Device, target: ObjectTarget): Promise<ObjectRow | undefined> {
+  return rowOf(target.object, await findObject(device, target));
+}
+
+export function orderOf({ kind, timestamp, tie, contentType }: KeyedNeedle): VersionOrder {
+  return { kind, timestamp, tie, typed: kind === 'metadata' && contentType !== undefined };
+}
