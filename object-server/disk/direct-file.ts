@@ -9,14 +9,12 @@ const BLOCK_BYTES = 4096;
  */
 export class DirectFile implements DiskFile {
   private readonly plain: DiskFile;
-  /** Opened with O_DIRECT; undefined where that turned out not to work. */
-  private direct: DiskFile | undefined;
-  private readonly both: readonly DiskFile[];
+  /** Opened with O_DIRECT. */
+  private readonly direct: DiskFile;
 
   constructor(plain: DiskFile, direct: DiskFile) {
     this.plain = plain;
     this.direct = direct;
-    this.both = [plain, direct];
   }
 
   async read(into: Uint8Array, position: number): Promise<number> {
@@ -45,28 +43,27 @@ export class DirectFile implements DiskFile {
   }
 
   async close(): Promise<void> {
-    const [plain, direct] = await Promise.allSettled(this.both.map((file) => file.close()));
-    for (const closed of [plain, direct]) if (closed?.status === 'rejected') throw closed.reason;
+    const closed = await Promise.allSettled([this.plain.close(), this.direct.close()]);
+    for (const outcome of closed) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   private async oneWay<T>(isWholeBlocks: boolean, call: (file: DiskFile) => Promise<T>): Promise<T> {
-    const { direct } = this;
-    if (!isWholeBlocks || !direct) return call(this.plain);
+    if (!isWholeBlocks) return call(this.plain);
     try {
-      return await call(direct);
+      return await call(this.direct);
     } catch (error) {
-      // This disk wants larger blocks, or this memory lies otherwise than it should.
+      // This disk wants larger blocks, or this memory does not lie as it should: nothing has been read or written.
       if (systemErrorCode(error) !== 'EINVAL') throw error;
-      this.direct = undefined;
       return call(this.plain);
     }
   }
 }
 
-/** Whether it may go past the page cache. Memory is only looked at from its buffer on: where that lies cannot be known. */
+/** Whether it may go past the page cache: of memory only shared one can lie at a page boundary, and where that is cannot be known. */
 function isWhole(parts: readonly Uint8Array[], position: number): boolean {
-  return (
-    position % BLOCK_BYTES === 0 &&
-    parts.every(({ length, byteOffset }) => length % BLOCK_BYTES === 0 && byteOffset % BLOCK_BYTES === 0)
-  );
+  return position % BLOCK_BYTES === 0 && parts.every(isWholePart);
+}
+
+function isWholePart({ buffer, byteOffset, length }: Uint8Array): boolean {
+  return length % BLOCK_BYTES === 0 && byteOffset % BLOCK_BYTES === 0 && buffer instanceof SharedArrayBuffer;
 }
