@@ -21,12 +21,21 @@ export default defineConfig({
       {
         test: {
           name: 'fast',
-          include: ['test/{unit,contract,property,golden}/**/*.test.ts'],
+          include: ['test/{unit,contract,property,golden,sim}/**/*.test.ts'],
           testTimeout: 20_000,
           hookTimeout: 20_000,
           env: fastestFolder(),
           pool: 'threads',
           isolate: false,
+        },
+      },
+      {
+        test: {
+          name: 'sim',
+          include: ['test/sim/**/*.sim.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          pool: 'threads',
         },
       },
       {

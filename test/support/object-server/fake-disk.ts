@@ -160,8 +160,8 @@ export class FakeDisk implements Disk {
           inode.write(bytes.subarray(0, Math.max(0, random.below(mostBytes - position + 1))), position);
           throw systemError('ENOSPC', 'write', path);
         }
-        inode.write(bytes, position);
-        if (options.durable) inode.makeStable(position, position + bytes.length);
+        if (options.durable) inode.writeStable(bytes, position);
+        else inode.write(bytes, position);
       };
       // Of a write that fails or that the power cut met, any sectors were written.
       return this.operate(operation, effect, () => tear(random, inode, bytes, position));

@@ -49,6 +49,18 @@ export class FakeInode {
     this.remember(position, end);
   }
 
+  /** Writes to stable storage. */
+  writeStable(bytes: Uint8Array, position: number): void {
+    if (bytes.length === 0) return;
+    const end = position + bytes.length;
+    this.seen = grown(this.seen, end);
+    this.seen.set(bytes, position);
+    if (end > this.seenBytes) this.resize(end);
+    this.makeStable(position, end);
+    // Sectors that were not stable before are so as a whole; of the others only these bytes have changed.
+    this.stable.set(bytes, position);
+  }
+
   truncate(sizeBytes: number): void {
     this.seen = grown(this.seen, sizeBytes);
     const before = this.seenBytes;
