@@ -17,6 +17,8 @@ import { startMartlet } from './suite/sides.mjs';
 const WRITE_MS = 15_000;
 const TOP_FUNCTIONS = 25;
 const LEAST_MS = 20;
+/** Of all CPU: a thread that used less is not named. */
+const LEAST_SHARE = 0.08;
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -41,7 +43,7 @@ try {
   martlet = await startMartlet({
     folder: join(root, 'martlet'),
     workers: options.workers,
-    environment: { NODE_OPTIONS: `--import ${hook}`, MARTLET_PROFILE_FOLDER: profiles },
+    environment: { NODE_OPTIONS: `--import ${hook}`, BENCH_PROFILE_FOLDER: profiles },
   });
   await probe(martlet);
   const context = (tag, seconds) => ({ tag, seconds, bigFile, workFolder, putNames: new Map() });
@@ -82,7 +84,13 @@ function print(row, threads) {
     `${phase.title}, ${phase.clients} clients, under the profiler: ${row.perSecond.toFixed(1)}/s, ${row.cpuMs.toFixed(3)} ms CPU per request, ${row.bad} bad`,
   );
   console.log('\nCPU by thread (preparation of the phase included):');
-  for (const { id, name, seconds } of threads) console.log(`  ${seconds.toFixed(2).padStart(7)} s  ${name} ${id}`);
+  const all = threads.reduce((sum, { seconds }) => sum + seconds, 0);
+  const busiest = threads.filter(({ seconds }) => seconds >= LEAST_SHARE * all);
+  const rest = threads.slice(busiest.length).reduce((sum, { seconds }) => sum + seconds, 0);
+  for (const { id, name, seconds } of busiest) console.log(`  ${seconds.toFixed(2).padStart(7)} s  ${name} ${id}`);
+  console.log(
+    `  ${rest.toFixed(2).padStart(7)} s  ${threads.length - busiest.length} others: libuv's pool, LevelDB, V8`,
+  );
   const results = join(import.meta.dirname, 'results');
   mkdirSync(results, { recursive: true });
   for (const name of readdirSync(profiles).filter((each) => each.endsWith('.cpuprofile'))) {

@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { isMainThread, threadId } from 'node:worker_threads';
 
 const SAMPLE_US = 200;
-const folder = process.env.MARTLET_PROFILE_FOLDER;
+const folder = process.env.BENCH_PROFILE_FOLDER;
 
 // npm and other programs that inherit the options are not the server
-if (folder && process.argv[1]?.endsWith('main.js')) {
+if (folder && (!isMainThread || process.argv[1]?.endsWith('main.js'))) {
   mkdirSync(folder, { recursive: true });
   const session = new Session();
   session.connect();

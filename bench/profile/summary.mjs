@@ -3,6 +3,7 @@
 /** @returns { totalMs, idleMs, functions: [{ name, where, ms }], folders: [{ folder, ms }] }, most first; idle left out. */
 export function summarize(profile) {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
+  const callers = new Map(profile.nodes.flatMap(({ id, children }) => (children ?? []).map((child) => [child, id])));
   const functions = new Map();
   const folders = new Map();
   let idleMs = 0;
@@ -11,13 +12,19 @@ export function summarize(profile) {
     // a delta is the time before its sample: it belongs to what the sample before it saw
     const ms = (profile.timeDeltas[index + 1] ?? 0) / 1000;
     const { functionName, url, lineNumber } = nodes.get(id).callFrame;
+    const caller = url === '' && !functionName.startsWith('(') ? nodes.get(callers.get(id))?.callFrame : undefined;
     totalMs += ms;
     if (functionName === '(idle)') {
       idleMs += ms;
       return;
     }
-    const folder = folderOf(functionName, url);
-    const where = url === '' ? '' : `${shorten(url)}:${lineNumber + 1}`;
+    const folder = caller?.url ? `${folderOf(functionName, caller.url)} (native calls)` : folderOf(functionName, url);
+    const where =
+      url !== ''
+        ? place(url, lineNumber)
+        : caller
+          ? `called by ${caller.functionName} ${place(caller.url, caller.lineNumber)}`
+          : '';
     const key = `${functionName || '(anonymous)'} ${where}`;
     const known = functions.get(key) ?? { name: functionName || '(anonymous)', where, ms: 0 };
     known.ms += ms;
@@ -43,6 +50,9 @@ function folderOf(functionName, url) {
   return `${/\/dist\/([^/]+)\//.exec(url)?.[1] ?? 'other'}/`;
 }
 
-function shorten(url) {
-  return url.replace(/^file:\/\/.*\/(dist|node_modules)\//, (_, folder) => (folder === 'dist' ? '' : `${folder}/`));
+function place(url, lineNumber) {
+  const path = url.replace(/^file:\/\/.*\/(dist|node_modules)\//, (_, folder) =>
+    folder === 'dist' ? '' : `${folder}/`,
+  );
+  return `${path}:${lineNumber + 1}`;
 }
