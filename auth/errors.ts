@@ -27,7 +27,14 @@ export type ResourceKind =
   | 'application credential'
   | 'access rule'
   | 'trust'
-  | 'credential';
+  | 'credential'
+  | 'limit'
+  | 'registered limit'
+  | 'endpoint group'
+  | 'endpoint association'
+  | 'policy'
+  | 'consumer'
+  | 'domain configuration';
 
 export function notFound(kind: ResourceKind, id: string): ApiError {
   return new ApiError({ status: 404, code: 'NotFound', message: `Could not find ${kind}: ${id.slice(0, 128)}.` });

@@ -8,8 +8,13 @@ export const MOST_LONG_NAME = 255;
 export const MOST_PASSWORD_LENGTH = 4096;
 /** Logins that may wait for the one password hash that runs; more are answered 503. */
 export const MOST_WAITING_HASHES = 64;
-/** Longest page of a list, and its length where the client asks for none. */
+/** Longest page of a list where the client asks for pages; who asks for none gets all of it, as from Keystone. */
 export const MOST_PAGE_LENGTH = 10_000;
+/** Records that a list reads at a time, and how long it works on them before others get their turn. */
+export const LIST_PAGE_ENTRIES = 200;
+export const LIST_SLICE_MS = 2;
+/** A list is sent in pieces of about this many characters. */
+export const LIST_CHUNK_LENGTH = 32_768;
 /** Attributes beside the known ones that a user, project, … may carry. */
 export const MOST_EXTRA_ATTRIBUTES = 64;
 /** Tags of one project, and the longest of them in characters. */

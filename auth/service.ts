@@ -23,11 +23,15 @@ import { identityPolicy } from './policy-defaults.ts';
 import { registerApplicationCredentialRoutes } from './routes/application-credentials.ts';
 import { registerAuthScopeRoutes } from './routes/auth-scopes.ts';
 import { registerCatalogRecordRoutes } from './routes/catalog-records.ts';
+import { registerConsumerRoutes } from './routes/consumers.ts';
 import { registerCredentialRoutes } from './routes/credentials.ts';
+import { registerDomainConfigRoutes } from './routes/domain-config.ts';
 import { registerDomainRoutes } from './routes/domains.ts';
+import { registerEndpointFilterRoutes } from './routes/endpoint-filter.ts';
 import { registerGrantRoutes } from './routes/grants.ts';
 import { registerGroupRoutes } from './routes/groups.ts';
 import { registerImpliedRoleRoutes } from './routes/implied-roles.ts';
+import { registerLimitRoutes } from './routes/limits.ts';
 import { registerNotBuiltRoutes } from './routes/not-built.ts';
 import { registerProjectTagRoutes } from './routes/project-tags.ts';
 import { registerProjectRoutes } from './routes/projects.ts';
@@ -35,6 +39,7 @@ import { registerRevocationEpochRoute } from './routes/revocation-epoch.ts';
 import { registerRoleAssignmentRoutes } from './routes/role-assignments.ts';
 import { registerRoleRoutes } from './routes/roles.ts';
 import { registerSignatureTokenRoutes } from './routes/signature-tokens.ts';
+import { registerStoredPolicyRoutes } from './routes/stored-policies.ts';
 import { registerTokenRoutes } from './routes/tokens.ts';
 import { registerTrustRoutes } from './routes/trusts.ts';
 import { registerUserRoutes } from './routes/users.ts';
@@ -76,7 +81,11 @@ export function buildAuth(deps: AuthDeps): AuthService {
     mostBodyBytes: MOST_BODY_BYTES,
   });
   app.addHook('onRequest', async (_request, reply) => {
-    reply.header('vary', 'X-Auth-Token');
+    // Lists are sent as the JSON text that they are made as.
+    reply.header('vary', 'X-Auth-Token').type('application/json; charset=utf-8');
+  });
+  app.addHook('onSend', async (_request, reply, payload) => {
+    if (payload === undefined || payload === null || payload === '') reply.removeHeader('content-type');
   });
   const wwwAuthenticate = `Keystone uri="${context.publicUrl}"`;
   requireToken(app, { verifier, isPublic, wwwAuthenticate, serviceType: 'identity' });
@@ -149,6 +158,11 @@ function registerRoutes(app: FastifyInstance, context: AuthContext, wwwAuthentic
   registerCredentialRoutes(app, context);
   registerSignatureTokenRoutes(app, context, wwwAuthenticate);
   registerCatalogRecordRoutes(app, context);
+  registerEndpointFilterRoutes(app, context);
+  registerLimitRoutes(app, context);
+  registerStoredPolicyRoutes(app, context);
+  registerConsumerRoutes(app, context);
+  registerDomainConfigRoutes(app, context);
   registerRevocationEpochRoute(app, context);
   registerNotBuiltRoutes(app);
 }

@@ -12,7 +12,7 @@ import {
   service as serviceSchema,
 } from '../schemas.ts';
 import type { EndpointRecord, RegionRecord, ServiceRecord } from '../store/records.ts';
-import { builtInEndpoints, builtInServices } from './catalog.ts';
+import { builtInEndpoints, builtInServices } from './catalog-entries.ts';
 import { newId } from './named.ts';
 
 /** @throws ApiError 400 for a parent that does not exist, 403, 409 for an id that is taken. */

@@ -1,50 +1,19 @@
-import { createHash } from 'node:crypto';
 import type { AuthContext } from '../context.ts';
 import type { CatalogService } from '../contract.ts';
-import type { EndpointRecord, ServiceRecord } from '../store/records.ts';
+import { allEndpoints, allServices } from './catalog-entries.ts';
+import { filteredEndpoints } from './endpoint-filter.ts';
 import type { TokenState } from './token-state.ts';
 
-const INTERFACES = ['public', 'internal', 'admin'] as const;
-
-/** The services this program serves itself, as records. Their ids depend on their type only, so they outlive a restart. */
-export function builtInServices({ builtIn }: AuthContext): ServiceRecord[] {
-  return builtIn.map(({ type, name }) => ({
-    id: stableId(`service:${type}`),
-    type,
-    name,
-    description: null,
-    enabled: true,
-    extra: {},
-  }));
-}
-
-export function builtInEndpoints({ builtIn, config }: AuthContext): EndpointRecord[] {
-  return builtIn.flatMap(({ type, url }) =>
-    INTERFACES.map((each) => ({
-      id: stableId(`endpoint:${type}:${each}`),
-      serviceId: stableId(`service:${type}`),
-      interface: each,
-      regionId: config.region,
-      url,
-      enabled: true,
-      name: null,
-      extra: {},
-    })),
-  );
-}
-
-export async function allServices(context: AuthContext): Promise<ServiceRecord[]> {
-  return [...builtInServices(context), ...(await context.tables.services.list())];
-}
-
-export async function allEndpoints(context: AuthContext): Promise<EndpointRecord[]> {
-  return [...builtInEndpoints(context), ...(await context.tables.endpoints.list())];
-}
-
-/** The catalog of a scoped token: enabled services and endpoints, their URLs filled in for its project and user. */
+/**
+ * The catalog of a scoped token: enabled services and endpoints, those that its project is to see, their URLs filled in for its
+ * project and user.
+ */
 export async function catalogFor(context: AuthContext, state: TokenState): Promise<CatalogService[]> {
-  const endpoints = (await allEndpoints(context)).filter(({ enabled }) => enabled);
-  const services = (await allServices(context)).filter(({ enabled }) => enabled);
+  const enabled = (await allEndpoints(context)).filter((each) => each.enabled);
+  const { scope } = state;
+  const endpoints =
+    (scope.kind === 'project' ? await filteredEndpoints(context, scope.project.id, enabled) : undefined) ?? enabled;
+  const services = (await allServices(context)).filter((each) => each.enabled);
   return services.map(({ id, type, name }) => ({
     id,
     type,
@@ -76,8 +45,4 @@ function fillIn(url: string, { scope, user }: TokenState): string | undefined {
     return value ?? '';
   });
   return missing ? undefined : filled;
-}
-
-function stableId(text: string): string {
-  return createHash('md5').update(text).digest('hex');
 }

@@ -23,10 +23,14 @@ export interface Grant {
   /** `all` for the system. */
   targetId: string;
   roleId?: string;
+  /** To be inherited by the projects below the target, instead of held on it. */
+  inherited?: true;
 }
 
+export type RoleGrant = Grant & { roleId: string };
+
 /** Gives a role; giving it twice changes nothing. @throws ApiError 400, 403, 404. */
-export function addGrant(context: AuthContext, identity: Identity, grant: Required<Grant>): Promise<void> {
+export function addGrant(context: AuthContext, identity: Identity, grant: RoleGrant): Promise<void> {
   return withRetries(async () => {
     const { tables, store, epoch } = context;
     const { role, target, unchanged } = await grantParts(context, identity, grant, 'change');
@@ -40,7 +44,7 @@ export function addGrant(context: AuthContext, identity: Identity, grant: Requir
 }
 
 /** @throws ApiError 403, and 404 for a role that is not given. */
-export function removeGrant(context: AuthContext, identity: Identity, grant: Required<Grant>): Promise<void> {
+export function removeGrant(context: AuthContext, identity: Identity, grant: RoleGrant): Promise<void> {
   return withRetries(async () => {
     await grantParts(context, identity, grant, 'change');
     const change = await context.tables.assignments.removal(assignmentOf(grant));
@@ -53,7 +57,7 @@ export function removeGrant(context: AuthContext, identity: Identity, grant: Req
 }
 
 /** @throws ApiError 403, and 404 for a role that is not given. */
-export async function checkGrant(context: AuthContext, identity: Identity, grant: Required<Grant>): Promise<void> {
+export async function checkGrant(context: AuthContext, identity: Identity, grant: RoleGrant): Promise<void> {
   await grantParts(context, identity, grant, 'check');
   if (!(await context.tables.assignments.get(assignmentOf(grant).id)))
     throw notFound('role assignment', `role ${grant.roleId} of ${grant.actorKind} ${grant.actorId}`);
@@ -65,7 +69,8 @@ export async function listGrants(context: AuthContext, identity: Identity, grant
   await grantParts(context, identity, grant, 'check');
   const { actorKind, actorId, targetKind, targetId } = grant;
   const assignments = await tables.assignments.ofActorOn(actorKind, actorId, targetKind, targetId);
-  const roles = await Promise.all(assignments.map(({ roleId }) => tables.roles.get(roleId)));
+  const given = assignments.filter(({ inherited }) => inherited === grant.inherited);
+  const roles = await Promise.all(given.map(({ roleId }) => tables.roles.get(roleId)));
   return roles.flatMap((role) => (role ? [role.record] : []));
 }
 

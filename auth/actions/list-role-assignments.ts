@@ -1,9 +1,10 @@
 import type { AuthContext } from '../context.ts';
 import type { Identity } from '../guard/contract.ts';
-import type { AssignmentRecord, ProjectRecord } from '../store/records.ts';
+import { LIST_PAGE_ENTRIES } from '../limits.ts';
+import type { AssignmentRecord, RoleRecord } from '../store/records.ts';
 import { ownDomainTarget, projectTarget } from './access.ts';
-import { expandRoles } from './effective-roles.ts';
-import { below } from './project-family.ts';
+import { expandRoles, placesAbove } from './effective-roles.ts';
+import { idsBelow } from './project-family.ts';
 
 export interface AssignmentQuery {
   userId: string | undefined;
@@ -12,7 +13,9 @@ export interface AssignmentQuery {
   projectId: string | undefined;
   domainId: string | undefined;
   system: boolean;
-  /** Groups become their users, roles what they imply. */
+  /** Only those that are inherited to projects. */
+  inherited: boolean;
+  /** Groups become their users, roles what they imply, inherited ones the projects that inherit them. */
   effective: boolean;
   /** With a project: also what is below it. */
   includeSubtree: boolean;
@@ -23,106 +26,151 @@ export interface ListedAssignment extends AssignmentRecord {
   throughGroupId?: string;
   /** The assigned role that implies this one, where the list is of effective ones. */
   priorRoleId?: string;
+  /** Where it was given, where the list is of effective ones and it was inherited from there. */
+  from?: { kind: 'project' | 'domain'; id: string };
 }
 
 /**
- * Role assignments that match a query; of a domain's reader, those within the domain.
+ * Role assignments that match a query; of a domain's reader, those within the domain. Read as they are consumed.
  *
  * @throws ApiError 403.
  * Spec: Identity API v3, "List role assignments".
  */
-export async function listRoleAssignments(
+export function listRoleAssignments(
   context: AuthContext,
   identity: Identity,
   query: AssignmentQuery,
-): Promise<ListedAssignment[]> {
+): AsyncGenerator<ListedAssignment, void, void> {
   context.policy.authorize('identity:list_role_assignments', identity, ownDomainTarget(identity));
-  const { projectId, domainId, system } = query;
-  const subtree = projectId !== undefined && query.includeSubtree ? await idsBelow(context, projectId) : [];
-  const projectIds = new Set(projectId === undefined ? [] : [projectId, ...subtree]);
+  return select(context, identity, query);
+}
 
-  let found: ListedAssignment[] = (await candidates(context, query, projectIds)).filter(
-    ({ targetKind, targetId }) =>
-      (projectId === undefined || (targetKind === 'project' && projectIds.has(targetId))) &&
-      (domainId === undefined || (targetKind === 'domain' && targetId === domainId)) &&
-      (!system || targetKind === 'system'),
+async function* select(
+  context: AuthContext,
+  identity: Identity,
+  query: AssignmentQuery,
+): AsyncGenerator<ListedAssignment, void, void> {
+  const maySee = visibleTo(context, identity);
+  const places = await placesOf(context, query);
+  const expand = query.effective ? new Expansion(context) : undefined;
+  for await (const candidate of candidates(context, query, places)) {
+    for (const listed of expand ? await expand.effective(candidate) : [candidate])
+      if (matches(listed, query, places) && (await maySee(listed))) yield listed;
+  }
+}
+
+/** The projects that a query is about, and from where they inherit; undefined where it is about any. */
+interface Places {
+  projectIds: ReadonlySet<string>;
+  above: { kind: 'project' | 'domain'; id: string }[];
+}
+
+async function placesOf(context: AuthContext, query: AssignmentQuery): Promise<Places | undefined> {
+  const { projectId, includeSubtree, effective } = query;
+  if (projectId === undefined) return undefined;
+  const subtree = includeSubtree ? await idsBelow(context, projectId) : [];
+  const projectIds = new Set([projectId, ...subtree]);
+  return { projectIds, above: effective ? await placesAbove(context.tables, projectId) : [] };
+}
+
+function matches(listed: ListedAssignment, query: AssignmentQuery, places: Places | undefined): boolean {
+  const { actorKind, actorId, targetKind, targetId, roleId } = listed;
+  return (
+    (!places || (targetKind === 'project' && places.projectIds.has(targetId))) &&
+    (query.domainId === undefined || (targetKind === 'domain' && targetId === query.domainId)) &&
+    (!query.system || targetKind === 'system') &&
+    (!query.inherited || listed.inherited === true || listed.from !== undefined) &&
+    (query.userId === undefined || (actorKind === 'user' && actorId === query.userId)) &&
+    (query.groupId === undefined || (actorKind === 'group' && actorId === query.groupId)) &&
+    (query.roleId === undefined || roleId === query.roleId)
   );
-  if (query.effective) found = await effectiveOf(context, found);
-  const wanted = found.filter(
-    ({ actorKind, actorId, roleId }) =>
-      (query.userId === undefined || (actorKind === 'user' && actorId === query.userId)) &&
-      (query.groupId === undefined || (actorKind === 'group' && actorId === query.groupId)) &&
-      (query.roleId === undefined || roleId === query.roleId),
-  );
-  return identity.scope.kind === 'domain' ? within(context, identity.scope.domain.id, identity, wanted) : wanted;
 }
 
 /** The shortest scan that holds all that can match. */
-async function candidates(
+async function* candidates(
   { tables }: AuthContext,
   query: AssignmentQuery,
-  projectIds: ReadonlySet<string>,
-): Promise<AssignmentRecord[]> {
+  places: Places | undefined,
+): AsyncGenerator<AssignmentRecord, void, void> {
   const { userId, groupId, domainId, system, effective } = query;
   if (userId !== undefined) {
+    yield* await tables.assignments.ofActor('user', userId);
     const groups = effective ? await tables.memberships.groupsOf(userId) : [];
-    const own = await tables.assignments.ofActor('user', userId);
-    const inherited = await Promise.all(groups.map((id) => tables.assignments.ofActor('group', id)));
-    return [...own, ...inherited.flat()];
+    for (const id of groups) yield* await tables.assignments.ofActor('group', id);
+  } else if (groupId !== undefined) yield* await tables.assignments.ofActor('group', groupId);
+  else if (places) {
+    for (const { kind, id } of places.above) yield* await tables.assignments.onTarget(kind, id);
+    for (const id of places.projectIds) yield* await tables.assignments.onTarget('project', id);
+  } else if (domainId !== undefined) yield* await tables.assignments.onTarget('domain', domainId);
+  else if (system) yield* await tables.assignments.onTarget('system', 'all');
+  else {
+    const scan = tables.assignments.scanForward('', { pageEntries: LIST_PAGE_ENTRIES });
+    for await (const { record } of scan) yield record;
   }
-  if (groupId !== undefined) return tables.assignments.ofActor('group', groupId);
-  if (projectIds.size > 0)
-    return (await Promise.all([...projectIds].map((id) => tables.assignments.onTarget('project', id)))).flat();
-  if (domainId !== undefined) return tables.assignments.onTarget('domain', domainId);
-  return system ? tables.assignments.onTarget('system', 'all') : tables.assignments.listForward();
 }
 
-async function effectiveOf(
-  { tables }: AuthContext,
-  assignments: readonly ListedAssignment[],
-): Promise<ListedAssignment[]> {
-  const effective: ListedAssignment[] = [];
-  for (const assignment of assignments) {
-    const isGroup = assignment.actorKind === 'group';
-    const userIds = isGroup ? await tables.memberships.usersOf(assignment.actorId) : [assignment.actorId];
-    const roles = await expandRoles(tables, [assignment.roleId]);
-    for (const userId of userIds) {
-      for (const role of roles) {
-        if (role.domainId !== null) continue;
-        effective.push({
-          ...assignment,
-          actorKind: 'user',
-          actorId: userId,
-          roleId: role.id,
-          ...(isGroup ? { throughGroupId: assignment.actorId } : {}),
-          ...(role.id === assignment.roleId ? {} : { priorRoleId: assignment.roleId }),
-        });
+/** What assignments come to; what they have in common is read once. */
+class Expansion {
+  private readonly context: AuthContext;
+  private readonly roles = new Map<string, Promise<RoleRecord[]>>();
+  private readonly users = new Map<string, Promise<string[]>>();
+  private readonly heirs = new Map<string, Promise<string[]>>();
+
+  constructor(context: AuthContext) {
+    this.context = context;
+  }
+
+  async effective(assignment: AssignmentRecord): Promise<ListedAssignment[]> {
+    const { tables } = this.context;
+    const { actorKind, actorId, targetKind, targetId, roleId, inherited, ...rest } = assignment;
+    const isGroup = actorKind === 'group';
+    const userIds = isGroup ? await once(this.users, actorId, () => tables.memberships.usersOf(actorId)) : [actorId];
+    const roles = await once(this.roles, roleId, () => expandRoles(tables, [roleId]));
+    const isInherited = inherited === true && targetKind !== 'system';
+    const projectIds = isInherited
+      ? await once(this.heirs, targetId, () => idsBelow(this.context, targetId))
+      : [undefined];
+    const effective: ListedAssignment[] = [];
+    for (const projectId of projectIds) {
+      const target =
+        projectId === undefined ? { targetKind, targetId } : { targetKind: 'project' as const, targetId: projectId };
+      for (const userId of userIds) {
+        for (const role of roles) {
+          if (role.domainId !== null) continue;
+          effective.push({
+            ...rest,
+            ...target,
+            actorKind: 'user',
+            actorId: userId,
+            roleId: role.id,
+            ...(isInherited ? { from: { kind: targetKind, id: targetId } } : {}),
+            ...(isGroup ? { throughGroupId: actorId } : {}),
+            ...(role.id === roleId ? {} : { priorRoleId: roleId }),
+          });
+        }
       }
     }
+    return effective;
   }
-  return effective;
 }
 
-async function idsBelow({ tables }: AuthContext, projectId: string): Promise<string[]> {
-  const project = await tables.projects.get(projectId);
-  if (!project) return [];
-  const { domainId } = project.record;
-  return below(projectId, await tables.projects.list((each) => each.domainId === domainId)).map(({ id }) => id);
+function once<T>(known: Map<string, Promise<T>>, key: string, read: () => Promise<T>): Promise<T> {
+  const found = known.get(key) ?? read();
+  known.set(key, found);
+  return found;
 }
 
-async function within(
+/** Whether a caller may see an assignment: everywhere, or within the domain that the token is for. */
+function visibleTo(
   { tables, policy }: AuthContext,
-  domainId: string,
   identity: Identity,
-  assignments: readonly ListedAssignment[],
-): Promise<ListedAssignment[]> {
-  const isAllowedEverywhere = policy.allows('identity:list_role_assignments', identity);
-  if (isAllowedEverywhere) return [...assignments];
-  const kept: ListedAssignment[] = [];
-  for (const assignment of assignments) {
-    if (assignment.targetKind === 'system') continue;
-    const target: ProjectRecord | undefined = (await tables.projects.get(assignment.targetId))?.record;
-    if (target && projectTarget(target)['project.domain_id'] === domainId) kept.push(assignment);
-  }
-  return kept;
+): (listed: ListedAssignment) => Promise<boolean> {
+  const { scope } = identity;
+  if (scope.kind !== 'domain' || policy.allows('identity:list_role_assignments', identity)) return async () => true;
+  const known = new Map<string, Promise<boolean>>();
+  const isWithin = async (id: string) => {
+    const target = (await tables.projects.get(id))?.record;
+    return target !== undefined && projectTarget(target)['project.domain_id'] === scope.domain.id;
+  };
+  return async ({ targetKind, targetId }) => targetKind !== 'system' && once(known, targetId, () => isWithin(targetId));
 }

@@ -47,18 +47,26 @@ export async function projectFamily(
 }
 
 /** All projects below one, children before grandchildren. */
-export function below(id: string, all: readonly ProjectRecord[]): ProjectRecord[] {
-  const found: ProjectRecord[] = [];
-  const ids = new Set([id]);
-  // A Set is iterated in insertion order, what is added on the way included.
-  for (const parentId of ids) {
-    for (const each of all) {
-      if (each.parentId !== parentId || ids.has(each.id)) continue;
-      ids.add(each.id);
-      found.push(each);
-    }
+function below(id: string, all: readonly ProjectRecord[]): ProjectRecord[] {
+  const children = new Map<string, ProjectRecord[]>();
+  for (const each of all) {
+    if (each.parentId === null) continue;
+    const siblings = children.get(each.parentId);
+    if (siblings) siblings.push(each);
+    else children.set(each.parentId, [each]);
   }
+  const found: ProjectRecord[] = [...(children.get(id) ?? [])];
+  // An array is iterated to its end, what is added on the way included. Parents never change: there is no circle.
+  for (const each of found) found.push(...(children.get(each.id) ?? []));
   return found;
+}
+
+/** Projects below a project, or in a domain. */
+export async function idsBelow({ tables }: AuthContext, id: string): Promise<string[]> {
+  const top = await tables.projects.get(id);
+  if (!top) return [];
+  const domainId = top.record.isDomain ? id : top.record.domainId;
+  return below(id, await tables.projects.list((each) => each.domainId === domainId)).map((each) => each.id);
 }
 
 function chainOf(above: readonly ProjectRecord[]): IdTree | null {

@@ -1,12 +1,12 @@
 import { type AuthContext, withRetries } from '../context.ts';
-import { badRequest, notFound, refused } from '../errors.ts';
+import { badRequest, refused } from '../errors.ts';
 import type { Identity } from '../guard/contract.ts';
 import { MOST_PROJECT_DEPTH } from '../limits.ts';
 import { extraOf } from '../parse.ts';
 import { type ProjectBody, project as projectSchema } from '../schemas.ts';
 import type { ProjectRecord } from '../store/records.ts';
 import { assertMutable, assertSame, authorizedRecord, domainTarget, mergedOptions, projectTarget } from './access.ts';
-import { defaultDomainId } from './domains.ts';
+import { createDomain, defaultDomainId, deleteDomain } from './domains.ts';
 import { childAdded, noChildSince } from './guards.ts';
 import { insertNamed, newId, replaceNamed } from './named.ts';
 import { withProjectChanges } from './project-changes.ts';
@@ -27,12 +27,12 @@ export async function getProject(
 export function createProject(context: AuthContext, identity: Identity, body: ProjectBody): Promise<ProjectRecord> {
   return withRetries(async () => {
     const { tables, policy } = context;
+    if (body.is_domain) return createDomainAsProject(context, identity, body);
     const parentId = body.parent_id ?? body.domain_id ?? defaultDomainId(identity);
     const parent = await tables.projects.get(parentId);
     const domainId = parent && (parent.record.isDomain ? parent.record.id : parent.record.domainId);
     policy.authorize('identity:create_project', identity, { 'project.domain_id': domainId });
     if (!parent || !domainId) throw badRequest(`Could not find the parent or domain ${parentId}.`);
-    if (body.is_domain) throw badRequest('Domains are created with POST /v3/domains.');
     if (body.domain_id && body.domain_id !== domainId)
       throw badRequest('The parent of a project must be in the same domain.');
     if (!parent.record.enabled) throw refused(`The parent ${parentId} is disabled.`);
@@ -85,6 +85,13 @@ export function updateProject(
   });
 }
 
+/** A domain is a project that contains others: it can be made here too. */
+function createDomainAsProject(context: AuthContext, identity: Identity, body: ProjectBody): Promise<ProjectRecord> {
+  const { domain_id: domainId, parent_id: parentId, is_domain: _, ...domain } = body;
+  if (domainId || parentId) throw badRequest('A domain lies in no other domain and below no project.');
+  return createDomain(context, identity, domain);
+}
+
 export function setProjectTags(
   context: AuthContext,
   identity: Identity,
@@ -104,7 +111,7 @@ export async function deleteProject(context: AuthContext, identity: Identity, id
   await withRetries(async () => {
     const { tables, store } = context;
     const current = await getProject(context, identity, id, 'identity:delete_project');
-    if (current.record.isDomain) throw notFound('project', id);
+    if (current.record.isDomain) return deleteDomain(context, identity, id);
     assertMutable('project', current.record);
     const childless = await noChildSince(store, id);
     if ((await childrenOf(context, id)).length > 0)

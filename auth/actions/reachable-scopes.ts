@@ -1,19 +1,25 @@
 import type { AuthContext } from '../context.ts';
 import { type ProjectRecord, SYSTEM_ID, type TargetKind } from '../store/records.ts';
 import { effectiveRoles } from './effective-roles.ts';
+import { idsBelow } from './project-family.ts';
 
-/** Projects, or domains, on which a user holds any role, by itself or through a group; disabled ones included. */
+/** Projects, or domains, on which a user holds any role, by itself, through a group or from above; disabled ones included. */
 export async function reachableContainers(
-  { tables }: AuthContext,
+  context: AuthContext,
   userId: string,
   kind: Exclude<TargetKind, 'system'>,
 ): Promise<ProjectRecord[]> {
+  const { tables } = context;
   const groups = await tables.memberships.groupsOf(userId);
   const assigned = await Promise.all([
     tables.assignments.ofActor('user', userId),
     ...groups.map((groupId) => tables.assignments.ofActor('group', groupId)),
   ]);
-  const ids = new Set(assigned.flat().flatMap(({ targetKind, targetId }) => (targetKind === kind ? [targetId] : [])));
+  const ids = new Set<string>();
+  for (const { targetKind, targetId, inherited } of assigned.flat()) {
+    if (!inherited && targetKind === kind) ids.add(targetId);
+    if (inherited && kind === 'project') for (const id of await idsBelow(context, targetId)) ids.add(id);
+  }
   const found = await Promise.all([...ids].map((id) => tables.projects.get(id)));
   return found.flatMap((stored) => (stored ? [stored.record] : []));
 }

@@ -55,6 +55,8 @@ const REFERENCES: Readonly<Record<Kind, (context: AuthContext, id: string) => Pr
     await removeOwned(context, tables.applicationCredentials, 'project', id);
     await removeOwned(context, tables.credentials, 'project', id);
     await removeOwned(context, tables.trusts, 'project', id);
+    await removeOwned(context, tables.limits, 'owner', id);
+    await removeBelow(context, tables.endpointAssociations, id);
   },
   async role(context, id) {
     const { tables } = context;
@@ -71,6 +73,9 @@ const REFERENCES: Readonly<Record<Kind, (context: AuthContext, id: string) => Pr
   async domain(context, id) {
     const { tables } = context;
     await removeAssignments(context, await tables.assignments.onTarget('domain', id));
+    await removeOwned(context, tables.limits, 'owner', id);
+    const config = await tables.domainConfigs.get(id);
+    if (config) await commitAndRevoke(context, tables.domainConfigs.remove(config));
     await removeAssignments(context, await tables.assignments.onTarget('project', id));
     const contained: [Kind, Removable][] = [
       ['project', tables.projects],
@@ -108,6 +113,11 @@ async function removeOwned<T extends { id: string }>(
 ): Promise<void> {
   for (const stored of await ownedBy(context.store, table, index, ownerId))
     await commitAndRevoke(context, table.remove(stored));
+}
+
+/** Records whose ids begin with another's. */
+async function removeBelow<T extends { id: string }>(context: AuthContext, table: Table<T>, id: string): Promise<void> {
+  for await (const stored of table.scan(`${id}/`)) await commitAndRevoke(context, table.remove(stored));
 }
 
 async function removeMembership(context: AuthContext, userId: string, groupId: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { commitChanges } from '../../common/kv/table.ts';
 import { type AuthContext, commitAndRevoke, withRetries } from '../context.ts';
-import { badRequest, notFound } from '../errors.ts';
+import { badRequest, notFound, refused } from '../errors.ts';
 import type { Identity } from '../guard/contract.ts';
 import { extraOf, mergedExtra } from '../parse.ts';
 import { type RoleBody, role as roleSchema } from '../schemas.ts';
@@ -84,7 +84,7 @@ export async function rolePair(
   return { prior, implied };
 }
 
-/** Who holds `prior` holds `implied` too; saying so twice changes nothing. @throws ApiError 400 for a domain's role, 403, 404. */
+/** Who holds `prior` holds `implied` too; saying so twice changes nothing. @throws ApiError 403, 404. */
 export function implyRole(
   context: AuthContext,
   identity: Identity,
@@ -93,8 +93,9 @@ export function implyRole(
   return withRetries(async () => {
     const { tables, store, epoch } = context;
     const { prior, implied } = await rolePair(context, identity, 'identity:change_implied_role', ids);
-    if (implied.record.domainId !== null && implied.record.domainId !== prior.record.domainId)
-      throw badRequest('A role cannot imply the role of another domain.');
+    if (implied.record.domainId === null && implied.record.name === 'admin') throw refused('No role implies admin.');
+    if (prior.record.domainId === null && implied.record.domainId !== null)
+      throw refused('A role of the cloud cannot imply the role of a domain.');
     const record = { id: `${ids.prior}/${ids.implied}`, priorId: ids.prior, impliedId: ids.implied };
     if (await tables.impliedRoles.get(record.id)) return;
     await commitChanges(

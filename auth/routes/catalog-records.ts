@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
-import { allEndpoints, allServices } from '../actions/catalog.ts';
+import { allEndpoints, allServices } from '../actions/catalog-entries.ts';
 import {
   createEndpoint,
   createRegion,

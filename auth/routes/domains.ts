@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 import { domainTarget, ownDomainTarget } from '../actions/access.ts';
 import { createDomain, deleteDomain, getDomain, updateDomain } from '../actions/domains.ts';
+import { allDomains } from '../actions/find-named.ts';
 import type { AuthContext } from '../context.ts';
 import { parseBody } from '../parse.ts';
 import { domain } from '../schemas.ts';
@@ -14,14 +15,14 @@ type ById = { Params: { id: string } };
 
 /** Spec: Identity API v3, "Domains". */
 export function registerDomainRoutes(app: FastifyInstance, context: AuthContext): void {
-  const { publicUrl, policy, tables } = context;
+  const { publicUrl, policy } = context;
 
   app.get('/v3/domains', async (request) => {
     policy.authorize('identity:list_domains', request.identity, ownDomainTarget(request.identity));
-    const domains = await tables.projects.list(
-      (each) => each.isDomain && policy.allows('identity:get_domain', request.identity, domainTarget(each)),
+    const domains = (await allDomains(context)).filter(({ record }) =>
+      policy.allows('identity:get_domain', request.identity, domainTarget(record)),
     );
-    const items = domains.map((each) => renderDomain(publicUrl, each));
+    const items = domains.map(({ record }) => renderDomain(publicUrl, record));
     return renderList(request, { publicUrl, collection: 'domains', items, filters: ['id', 'name', 'enabled'] });
   });
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { addGrant, checkGrant, type Grant, listGrants, removeGrant } from '../actions/grants.ts';
+import { addGrant, checkGrant, type Grant, listGrants, type RoleGrant, removeGrant } from '../actions/grants.ts';
 import type { AuthContext } from '../context.ts';
 import { type ActorKind, SYSTEM_ID, type TargetKind } from '../store/records.ts';
 import { renderList } from './list.ts';
@@ -17,11 +17,18 @@ const ACTORS: readonly [ActorKind, string][] = [
   ['group', 'groups/:actorId'],
 ];
 
-/** Giving roles to users and groups on projects, domains and the system. Spec: Identity API v3, "Roles", "System role assignments". */
+/**
+ * Giving roles to users and groups on projects, domains and the system.
+ *
+ * Spec: Identity API v3, "Roles", "System role assignments", "OS-INHERIT".
+ */
 export function registerGrantRoutes(app: FastifyInstance, context: AuthContext): void {
   for (const [targetKind, target] of TARGETS) {
     for (const [actorKind, actor] of ACTORS) {
       registerPair(app, context, `${target}/${actor}/roles`, { targetKind, actorKind });
+      if (targetKind === 'system') continue;
+      const inherited = `${target.replace('/v3/', '/v3/OS-INHERIT/')}/${actor}/roles`;
+      registerPair(app, context, inherited, { targetKind, actorKind, inherited: true });
     }
   }
 }
@@ -30,35 +37,39 @@ function registerPair(
   app: FastifyInstance,
   context: AuthContext,
   path: string,
-  { targetKind, actorKind }: { targetKind: TargetKind; actorKind: ActorKind },
+  { targetKind, actorKind, inherited }: Pick<Grant, 'targetKind' | 'actorKind' | 'inherited'>,
 ): void {
   const { publicUrl } = context;
-  const grantOf = ({ targetId = SYSTEM_ID, actorId, roleId }: OfGrant['Params']): Required<Grant> => ({
+  // Inherited ones are told apart by the end of their path.
+  const end = inherited ? '/inherited_to_projects' : '';
+  const also = inherited ? { inherited } : {};
+  const grantOf = ({ targetId = SYSTEM_ID, actorId, roleId }: OfGrant['Params']): RoleGrant => ({
     actorKind,
     actorId,
     targetKind,
     targetId,
     roleId,
+    ...also,
   });
 
-  app.get<{ Params: Omit<OfGrant['Params'], 'roleId'> }>(path, async (request) => {
+  app.get<{ Params: Omit<OfGrant['Params'], 'roleId'> }>(`${path}${end}`, async (request) => {
     const { targetId = SYSTEM_ID, actorId } = request.params;
-    const roles = await listGrants(context, request.identity, { actorKind, actorId, targetKind, targetId });
+    const roles = await listGrants(context, request.identity, { actorKind, actorId, targetKind, targetId, ...also });
     const items = roles.map((role) => renderRole(publicUrl, role));
     return renderList(request, { publicUrl, collection: 'roles', items, filters: ['name'] });
   });
 
-  app.get<OfGrant>(`${path}/:roleId`, async ({ identity, params }, reply) => {
+  app.get<OfGrant>(`${path}/:roleId${end}`, async ({ identity, params }, reply) => {
     await checkGrant(context, identity, grantOf(params));
     return reply.status(204).send();
   });
 
-  app.put<OfGrant>(`${path}/:roleId`, async ({ identity, params }, reply) => {
+  app.put<OfGrant>(`${path}/:roleId${end}`, async ({ identity, params }, reply) => {
     await addGrant(context, identity, grantOf(params));
     return reply.status(204).send();
   });
 
-  app.delete<OfGrant>(`${path}/:roleId`, async ({ identity, params }, reply) => {
+  app.delete<OfGrant>(`${path}/:roleId${end}`, async ({ identity, params }, reply) => {
     await removeGrant(context, identity, grantOf(params));
     return reply.status(204).send();
   });

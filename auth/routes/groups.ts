@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 import { groupTarget, ownDomainTarget, userTarget } from '../actions/access.ts';
+import { candidatesByName } from '../actions/find-named.ts';
 import {
   addMember,
   checkMember,
@@ -13,7 +14,7 @@ import {
 import type { AuthContext } from '../context.ts';
 import { parseBody } from '../parse.ts';
 import { group } from '../schemas.ts';
-import { renderList } from './list.ts';
+import { listRecords, parameterOf } from './list.ts';
 import { renderGroup, renderUser } from './render.ts';
 
 const createBody = Type.Object({ group });
@@ -27,11 +28,18 @@ export function registerGroupRoutes(app: FastifyInstance, context: AuthContext):
 
   app.get('/v3/groups', async (request) => {
     policy.authorize('identity:list_groups', request.identity, ownDomainTarget(request.identity));
-    const groups = await tables.groups.list((each) =>
-      policy.allows('identity:get_group', request.identity, groupTarget(each)),
-    );
-    const items = groups.map((each) => renderGroup(publicUrl, each));
-    return renderList(request, { publicUrl, collection: 'groups', items, filters: ['id', 'name', 'domain_id'] });
+    const named = { name: parameterOf(request, 'name'), domainId: parameterOf(request, 'domain_id') };
+    return listRecords(request, {
+      publicUrl,
+      collection: 'groups',
+      filters: ['id', 'name', 'domain_id'],
+      scan: (afterId) => candidatesByName(context, tables.groups, named, afterId),
+      render: (each) =>
+        policy.allows('identity:get_group', request.identity, groupTarget(each))
+          ? renderGroup(publicUrl, each)
+          : undefined,
+      exists: async (id) => (await tables.groups.get(id)) !== undefined,
+    });
   });
 
   app.post('/v3/groups', async (request, reply) => {
@@ -58,17 +66,18 @@ export function registerGroupRoutes(app: FastifyInstance, context: AuthContext):
   app.get<ById>('/v3/groups/:id/users', async (request) => {
     const { record } = await getGroup(context, request.identity, request.params.id, 'identity:list_users_in_group');
     const ids = await tables.memberships.usersOf(record.id);
-    const found = await Promise.all(ids.map((id) => tables.users.get(id)));
-    const items = found.flatMap((each) =>
-      each && policy.allows('identity:get_user', request.identity, userTarget(each.record))
-        ? [renderUser(publicUrl, each.record)]
-        : [],
-    );
-    return renderList(request, {
+    return listRecords(request, {
       publicUrl,
       collection: 'users',
-      items,
       filters: ['id', 'name', 'domain_id', 'enabled'],
+      scan: (afterId) => ids.filter((id) => afterId === undefined || id > afterId),
+      async render(id) {
+        const user = (await tables.users.get(id))?.record;
+        return user && policy.allows('identity:get_user', request.identity, userTarget(user))
+          ? renderUser(publicUrl, user)
+          : undefined;
+      },
+      exists: async (id) => ids.includes(id),
     });
   });
 

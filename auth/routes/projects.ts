@@ -1,13 +1,14 @@
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ownDomainTarget, projectTarget } from '../actions/access.ts';
+import { candidatesByName } from '../actions/find-named.ts';
 import { projectFamily } from '../actions/project-family.ts';
 import { createProject, deleteProject, getProject, updateProject } from '../actions/projects.ts';
 import type { AuthContext } from '../context.ts';
 import { parseBody } from '../parse.ts';
 import { project } from '../schemas.ts';
 import type { ProjectRecord } from '../store/records.ts';
-import { flagOf, parameterOf, renderList } from './list.ts';
+import { flagOf, listRecords, parameterOf } from './list.ts';
 import { renderProject } from './render.ts';
 
 const createBody = Type.Object({ project });
@@ -22,15 +23,20 @@ export function registerProjectRoutes(app: FastifyInstance, context: AuthContext
     policy.authorize('identity:list_projects', request.identity, ownDomainTarget(request.identity));
     const wantsDomains = flagOf(request, 'is_domain');
     const hasTags = tagFilterOf(request);
-    const projects = await tables.projects.list(
-      (each) =>
+    const named = { name: parameterOf(request, 'name'), domainId: parameterOf(request, 'domain_id') };
+    return listRecords(request, {
+      publicUrl,
+      collection: 'projects',
+      filters: ['id', 'name', 'domain_id', 'parent_id', 'enabled'],
+      scan: (afterId) => candidatesByName(context, tables.projects, named, afterId),
+      render: (each) =>
         each.isDomain === wantsDomains &&
         hasTags(each) &&
-        policy.allows('identity:get_project', request.identity, projectTarget(each)),
-    );
-    const items = projects.map((each) => renderProject(publicUrl, each));
-    const filters = ['id', 'name', 'domain_id', 'parent_id', 'enabled'];
-    return renderList(request, { publicUrl, collection: 'projects', items, filters });
+        policy.allows('identity:get_project', request.identity, projectTarget(each))
+          ? renderProject(publicUrl, each)
+          : undefined,
+      exists: async (id) => (await tables.projects.get(id)) !== undefined,
+    });
   });
 
   app.post('/v3/projects', async (request, reply) => {

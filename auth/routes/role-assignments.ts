@@ -1,30 +1,32 @@
 import type { FastifyInstance } from 'fastify';
 import { type ListedAssignment, listRoleAssignments } from '../actions/list-role-assignments.ts';
 import type { AuthContext } from '../context.ts';
-import { flagOf, parameterOf } from './list.ts';
+import { flagOf, listRecords, parameterOf, type Rendered } from './list.ts';
 
 /** Spec: Identity API v3, "List role assignments". */
 export function registerRoleAssignmentRoutes(app: FastifyInstance, context: AuthContext): void {
   const { publicUrl } = context;
 
   app.get('/v3/role_assignments', async (request) => {
-    const assignments = await listRoleAssignments(context, request.identity, {
+    const assignments = listRoleAssignments(context, request.identity, {
       userId: parameterOf(request, 'user.id'),
       groupId: parameterOf(request, 'group.id'),
       roleId: parameterOf(request, 'role.id'),
       projectId: parameterOf(request, 'scope.project.id'),
       domainId: parameterOf(request, 'scope.domain.id'),
       system: parameterOf(request, 'scope.system') !== undefined,
+      inherited: parameterOf(request, 'scope.OS-INHERIT:inherited_to') !== undefined,
       effective: flagOf(request, 'effective'),
       includeSubtree: flagOf(request, 'include_subtree'),
     });
     const names = flagOf(request, 'include_names') ? new Names(context) : undefined;
-    const rendered = [];
-    for (const assignment of assignments) {
-      const shown = await render(publicUrl, assignment, names);
-      if (shown) rendered.push(shown);
-    }
-    return { role_assignments: rendered, links: { self: `${publicUrl}${request.url}`, previous: null, next: null } };
+    return listRecords(request, {
+      publicUrl,
+      collection: 'role_assignments',
+      filters: [],
+      scan: () => assignments,
+      render: (assignment) => render(publicUrl, assignment, names),
+    });
   });
 }
 
@@ -35,28 +37,40 @@ interface Part {
 }
 
 /** Undefined where a part was removed while the list was read. */
-async function render(publicUrl: string, assignment: ListedAssignment, names: Names | undefined) {
+async function render(
+  publicUrl: string,
+  assignment: ListedAssignment,
+  names: Names | undefined,
+): Promise<Rendered | undefined> {
   const { actorKind, actorId, targetKind, targetId, roleId } = assignment;
   const role = await partOf(names, 'roles', roleId);
   const actor = await partOf(names, actorKind === 'user' ? 'users' : 'groups', actorId);
   const target = targetKind === 'system' ? undefined : await partOf(names, 'projects', targetId);
   if (!role || !actor || (targetKind !== 'system' && !target)) return undefined;
-  return {
+  const isInherited = assignment.inherited === true || assignment.from !== undefined;
+  const shown = {
     role,
     [actorKind]: actor,
-    scope: target ? { [targetKind]: target } : { system: { all: true } },
+    scope: {
+      ...(target ? { [targetKind]: target } : { system: { all: true } }),
+      ...(isInherited ? { 'OS-INHERIT:inherited_to': 'projects' } : {}),
+    },
     links: linksOf(publicUrl, assignment),
   };
+  // Assignments have no id of their own: they cannot be asked for in pages.
+  return shown as unknown as Rendered;
 }
 
 function linksOf(
   publicUrl: string,
-  { actorKind, actorId, targetKind, targetId, roleId, throughGroupId, priorRoleId }: ListedAssignment,
+  { actorKind, actorId, targetKind, targetId, roleId, inherited, throughGroupId, priorRoleId, from }: ListedAssignment,
 ) {
-  const place = targetKind === 'system' ? 'system' : `${targetKind}s/${targetId}`;
+  const { kind, id } = from ?? { kind: targetKind, id: targetId };
+  const isInherited = inherited === true || from !== undefined;
+  const place = kind === 'system' ? 'system' : `${isInherited ? 'OS-INHERIT/' : ''}${kind}s/${id}`;
   const holder = throughGroupId === undefined ? `${actorKind}s/${actorId}` : `groups/${throughGroupId}`;
   return {
-    assignment: `${publicUrl}/v3/${place}/${holder}/roles/${priorRoleId ?? roleId}`,
+    assignment: `${publicUrl}/v3/${place}/${holder}/roles/${priorRoleId ?? roleId}${isInherited ? '/inherited_to_projects' : ''}`,
     ...(throughGroupId === undefined
       ? {}
       : { membership: `${publicUrl}/v3/groups/${throughGroupId}/users/${actorId}` }),

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 import { groupTarget, ownDomainTarget, userTarget } from '../actions/access.ts';
+import { candidatesByName } from '../actions/find-named.ts';
 import { reachableContainers } from '../actions/reachable-scopes.ts';
 import { changeOwnPassword, createUser, deleteUser, getUser, updateUser } from '../actions/users.ts';
 import type { AuthContext } from '../context.ts';
@@ -8,7 +9,7 @@ import { unauthorized } from '../guard/authenticate.ts';
 import { parseBody } from '../parse.ts';
 import { passwordChange, user } from '../schemas.ts';
 import type { GroupRecord } from '../store/records.ts';
-import { renderList } from './list.ts';
+import { listRecords, parameterOf, renderList } from './list.ts';
 import { renderGroup, renderProject, renderUser } from './render.ts';
 
 const createBody = Type.Object({ user });
@@ -22,12 +23,18 @@ export function registerUserRoutes(app: FastifyInstance, context: AuthContext, w
 
   app.get('/v3/users', async (request) => {
     policy.authorize('identity:list_users', request.identity, ownDomainTarget(request.identity));
-    const users = await tables.users.list((each) =>
-      policy.allows('identity:get_user', request.identity, userTarget(each)),
-    );
-    const items = users.map((each) => renderUser(publicUrl, each));
-    const filters = ['id', 'name', 'domain_id', 'enabled', 'default_project_id'];
-    return renderList(request, { publicUrl, collection: 'users', items, filters });
+    const named = { name: parameterOf(request, 'name'), domainId: parameterOf(request, 'domain_id') };
+    return listRecords(request, {
+      publicUrl,
+      collection: 'users',
+      filters: ['id', 'name', 'domain_id', 'enabled', 'default_project_id'],
+      scan: (afterId) => candidatesByName(context, tables.users, named, afterId),
+      render: (each) =>
+        policy.allows('identity:get_user', request.identity, userTarget(each))
+          ? renderUser(publicUrl, each)
+          : undefined,
+      exists: async (id) => (await tables.users.get(id)) !== undefined,
+    });
   });
 
   app.post('/v3/users', async (request, reply) => {

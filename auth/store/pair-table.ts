@@ -1,5 +1,5 @@
 import type { KeyValueStore } from '../../common/kv/contract.ts';
-import { type Change, type Stored, Table } from '../../common/kv/table.ts';
+import { type Change, type ScanOptions, type Stored, Table } from '../../common/kv/table.ts';
 
 export interface PairTableOptions<T> {
   name: string;
@@ -23,6 +23,11 @@ export class PairTable<T extends { id: string }> {
 
   get(id: string): Promise<Stored<T> | undefined> {
     return this.forward.get(id);
+  }
+
+  /** Yields to other work every `pageEntries` records. */
+  scanForward(idPrefix = '', options: ScanOptions = {}): AsyncGenerator<Stored<T>, void, void> {
+    return this.forward.scan(idPrefix, options);
   }
 
   listForward(idPrefix = ''): Promise<T[]> {

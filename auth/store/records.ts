@@ -199,3 +199,26 @@ export interface CredentialRecord {
   source: DelegationReference | null;
   extra: Extra;
 }
+
+/** A text that some other program reads as its policy: kept, never followed by us. */
+export interface StoredPolicyRecord {
+  id: string;
+  type: string;
+  blob: string;
+  extra: Extra;
+}
+
+/** A program that may ask for delegations by OAuth 1. Its secret is shown once. */
+export interface ConsumerRecord {
+  id: string;
+  description: string | null;
+  /** Encrypted with the keys of `keys/credential`. */
+  encryptedSecret: string;
+  extra: Extra;
+}
+
+/** Options of a domain, by group: kept and shown, for no driver of ours reads them. Its id is the domain's. */
+export interface DomainConfigRecord {
+  id: string;
+  groups: Readonly<Record<string, Readonly<Record<string, string | number | boolean | null>>>>;
+}

@@ -1,11 +1,15 @@
 import type { KeyValueStore } from '../../common/kv/contract.ts';
 import { Table } from '../../common/kv/table.ts';
 import { AssignmentTable } from './assignments.ts';
+import type { EndpointAssociationRecord, EndpointGroupRecord } from './catalog-filter-records.ts';
+import type { LimitRecord, RegisteredLimitRecord } from './limit-records.ts';
 import { MembershipTable } from './memberships.ts';
 import type {
   AccessRuleRecord,
   ApplicationCredentialRecord,
+  ConsumerRecord,
   CredentialRecord,
+  DomainConfigRecord,
   EndpointRecord,
   GroupRecord,
   ImpliedRoleRecord,
@@ -15,6 +19,7 @@ import type {
   RevocationRecord,
   RoleRecord,
   ServiceRecord,
+  StoredPolicyRecord,
   TrustRecord,
   UserRecord,
 } from './records.ts';
@@ -74,6 +79,25 @@ export function createTables(store: KeyValueStore) {
         project: ({ projectId, id }) => (projectId === null ? undefined : `${projectId}/${id}`),
       },
     }),
+    endpointGroups: new Table<EndpointGroupRecord>(store, { name: 'auth-endpoint-groups' }),
+    endpointAssociations: new Table<EndpointAssociationRecord>(store, {
+      name: 'auth-endpoint-associations',
+      unique: { member: ({ kind, memberId, projectId, id }) => `${kind}/${memberId}/${projectId}/${id}` },
+    }),
+    registeredLimits: new Table<RegisteredLimitRecord>(store, {
+      name: 'auth-registered-limits',
+      unique: { resource: ({ serviceId, regionId, resourceName }) => `${serviceId}/${regionId ?? ''}/${resourceName}` },
+    }),
+    limits: new Table<LimitRecord>(store, {
+      name: 'auth-limits',
+      unique: {
+        owner: ({ projectId, domainId, registeredLimitId }) => `${projectId ?? domainId}/${registeredLimitId}`,
+        registered: ({ registeredLimitId, id }) => `${registeredLimitId}/${id}`,
+      },
+    }),
+    storedPolicies: new Table<StoredPolicyRecord>(store, { name: 'auth-stored-policies' }),
+    consumers: new Table<ConsumerRecord>(store, { name: 'auth-consumers' }),
+    domainConfigs: new Table<DomainConfigRecord>(store, { name: 'auth-domain-configs' }),
     removals: new Table<RemovalRecord>(store, { name: 'auth-removals' }),
   };
 }

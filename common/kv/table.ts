@@ -11,6 +11,13 @@ export interface TableOptions<T> {
   unique?: Readonly<Record<string, (record: T) => string | undefined>>;
 }
 
+export interface ScanOptions {
+  /** Begin behind this id. */
+  afterId?: string | undefined;
+  /** Records read at a time, MOST_RANGE_ENTRIES unless told: fewer hold the event loop for less. */
+  pageEntries?: number;
+}
+
 /** A record as it was read: the revision guards its replacement (compare and set). */
 export interface Stored<T> {
   record: T;
@@ -62,14 +69,15 @@ export class Table<T extends { id: string }> {
    * Every record whose id begins with `idPrefix`, in the order of ids. Pages through the store, so it yields to other work.
    * Give ids of child records their parent as a prefix (`<parent>/<child>`) and the children of one parent are one short scan.
    */
-  async *scan(idPrefix = ''): AsyncGenerator<Stored<T>, void, void> {
+  async *scan(idPrefix = '', options: ScanOptions = {}): AsyncGenerator<Stored<T>, void, void> {
+    const { afterId, pageEntries: limit = MOST_RANGE_ENTRIES } = options;
     const prefix = this.keyOf(idPrefix);
     const end = prefixEnd(prefix);
-    for (let start = prefix; ; ) {
-      const page = await this.store.range({ start, end });
+    for (let start = afterId === undefined ? prefix : `${this.keyOf(afterId)}\0`; ; ) {
+      const page = await this.store.range({ start, end, limit });
       for (const { value, revision } of page) yield { record: JSON.parse(value) as T, revision };
       const last = page.at(-1);
-      if (!last || page.length < MOST_RANGE_ENTRIES) return;
+      if (!last || page.length < limit) return;
       start = `${last.key}\0`;
     }
   }
