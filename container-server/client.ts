@@ -30,7 +30,7 @@ export function createContainerClient(options: ContainerClientOptions): ListingS
     bodyTimeout: ANSWER_TIMEOUT_MS,
   });
 
-  async function call(operation: string, target: Target, argument: unknown): Promise<string> {
+  async function call(operation: string, target: Target, argument: unknown): Promise<Buffer> {
     const path = pathOf(target);
     const body = JSON.stringify(argument);
     const headers = {
@@ -40,18 +40,18 @@ export function createContainerClient(options: ContainerClientOptions): ListingS
     };
     const authorization = signRequest({ method: 'POST', url: path, headers }, { clusterKey, clock });
     const request = { path, method: 'POST', headers: { ...headers, authorization }, body } as const;
-    const { statusCode, text } = await exchange(pool, node, request);
-    if (statusCode !== 200) throw decodeError(text, statusCode);
-    return text;
+    const answer = await exchange(pool, node, request);
+    if (answer.statusCode !== 200) throw decodeError(answer.body.toString(), answer.statusCode);
+    return answer.body;
   }
 
   async function ask<T>(operation: string, target: Target, argument: unknown): Promise<T> {
-    return JSON.parse(await call(operation, target, argument)) as T;
+    return JSON.parse((await call(operation, target, argument)).toString()) as T;
   }
 
   async function page(operation: string, target: Target, query: unknown): Promise<ListingPage> {
-    const text = await call(operation, target, query);
-    return { rows: text === '' ? [] : text.split('\n') };
+    const chunk = await call(operation, target, query);
+    return { chunks: chunk.length === 0 ? [] : [chunk] };
   }
 
   return {
@@ -84,10 +84,10 @@ async function exchange(
   pool: Pool,
   node: string,
   request: Dispatcher.RequestOptions,
-): Promise<{ statusCode: number; text: string }> {
+): Promise<{ statusCode: number; body: Buffer }> {
   try {
     const { statusCode, body } = await pool.request(request);
-    return { statusCode, text: await body.text() };
+    return { statusCode, body: Buffer.from(await body.arrayBuffer()) };
   } catch (cause) {
     throw new ApiError({
       status: 507,

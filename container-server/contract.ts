@@ -141,7 +141,19 @@ export interface ListingQuery {
 /**
  * Rows in order of their names' UTF-8 bytes, each the JSON text that a client gets:
  * `{"hash","last_modified","bytes","name","content_type"}`, `{"name","count","bytes","last_modified"}` or `{"subdir"}`.
+ * They come in chunks, UTF-8, none of them empty; within one, a comma and a line end are between two rows.
  */
 export interface ListingPage {
-  rows: readonly string[];
+  chunks: readonly Uint8Array[];
+}
+
+/** Between two rows of a chunk. JSON escapes line ends: it can be nowhere else. */
+export const BETWEEN_ROWS = ',\n';
+
+export function chunkOfRows(rows: readonly string[]): Buffer {
+  return Buffer.from(rows.join(BETWEEN_ROWS));
+}
+
+export function rowsOfChunk(chunk: Uint8Array): string[] {
+  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString().split(BETWEEN_ROWS);
 }

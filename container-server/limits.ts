@@ -15,6 +15,8 @@ export const MOST_ROWS_PER_PAGE = 10_000;
 /** Entries fetched from LevelDB at once, where a delimiter may make most of them useless, and where not. */
 export const FEWEST_ENTRIES_PER_FETCH = 32;
 export const MOST_ENTRIES_PER_FETCH = 1000;
+/** The same in bytes: a fetch ends with the entry that goes beyond. */
+export const MOST_BYTES_PER_FETCH = 1 << 20;
 /** Containers in one report to an account replica. */
 export const MOST_CONTAINERS_PER_REPORT = 1000;
 /** After a report that failed, its account replica is left alone for this long, doubling up to the most. */

@@ -106,7 +106,7 @@ export const operations: Readonly<Record<string, Operation>> = {
 };
 
 export function isPage(result: unknown): result is ListingPage {
-  return typeof result === 'object' && result !== null && 'rows' in result && Array.isArray(result.rows);
+  return typeof result === 'object' && result !== null && 'chunks' in result && Array.isArray(result.chunks);
 }
 
 function on<S extends TSchema>(

@@ -93,12 +93,12 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
   let reclaiming: Promise<void> = Promise.resolve();
 
   return {
-    accountInfo: async (target) => accountInfo(find(target).database, target),
+    accountInfo: async (target) => accountInfo(find(target).database.db, target),
     updateAccount: async (target, change) => updateAccount(find(target).database, target, change),
     removeAccount: async (target, removal) => removeAccount(find(target).database, target, removal),
-    listContainers: async (target, query) => listContainers(find(target).database, target, query),
+    listContainers: async (target, query) => listContainers(find(target).database.db, target, query),
     applyContainerRows: async (target, rows) => applyContainerRows(find(target).database, target, rows),
-    containerInfo: async (target) => containerInfo(find(target).database, target),
+    containerInfo: async (target) => containerInfo(find(target).database.db, target),
     createContainer: async (target, creation) => {
       const { database, reporter } = find(target);
       const result = await changing(target, createContainer(database, target, creation));
@@ -111,7 +111,7 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
       await changing(target, removeContainer(database, target, removal));
       await reporter.reportNow(target.account, target.container);
     },
-    listObjects: async (target, query) => listObjects(find(target).database, target, query),
+    listObjects: async (target, query) => listObjects(find(target).database.db, target, query),
     applyObjectRows: async (target, rows) => {
       invariant(rows.length <= MOST_ROWS_PER_CALL, `${rows.length} rows in one call`);
       const { database, reporter } = find(target);

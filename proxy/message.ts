@@ -44,8 +44,8 @@ export interface ProxyResponse {
   readonly headers: Headers;
   /** Undefined: none, or the page of the status. */
   readonly body?: Content | undefined;
-  /** Rows of an account or container listing, JSON texts: rendered by the listing format feature. */
-  readonly rows?: readonly string[];
+  /** Rows of an account or container listing, in chunks as `ListingPage` has them: rendered by the listing format feature. */
+  readonly rows?: readonly Uint8Array[];
 }
 
 /** Bytes that a response carries, or could: ranges and conditions are decided before they are read. */

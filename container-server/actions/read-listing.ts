@@ -1,3 +1,4 @@
+import type { Level } from 'level';
 import type {
   AccountInfo,
   AccountTarget,
@@ -8,13 +9,14 @@ import type {
 } from '../contract.ts';
 import { accountNotFound, containerNotFound } from '../errors.ts';
 import { jsonOfContainerRow } from '../store/container-rows.ts';
-import type { ListingDatabase } from '../store/database.ts';
 import { accountKey, containerKey, containerRowsPrefix, objectRowsPrefix } from '../store/keys.ts';
 import { jsonOfObjectRow } from '../store/object-rows.ts';
 import { readPage } from '../store/read-page.ts';
 import { type AccountRecord, type ContainerRecord, decodeRecord, isLive, visibleMetadata } from '../store/records.ts';
 
-export async function accountInfo({ db }: ListingDatabase, { account }: AccountTarget): Promise<AccountInfo> {
+type Database = Level<string, string>;
+
+export async function accountInfo(db: Database, { account }: AccountTarget): Promise<AccountInfo> {
   const record = decodeRecord<AccountRecord>(await db.get(accountKey(account)));
   if (record === undefined || !isLive(record)) throw accountNotFound(account);
   const policies = Object.entries(record.policies).map(([policyIndex, [containerCount, objectCount, bytesUsed]]) => ({
@@ -33,29 +35,21 @@ export async function accountInfo({ db }: ListingDatabase, { account }: AccountT
   };
 }
 
-export async function listContainers(
-  database: ListingDatabase,
-  target: AccountTarget,
-  query: ListingQuery,
-): Promise<ListingPage> {
-  const record = decodeRecord<AccountRecord>(await database.db.get(accountKey(target.account)));
+export async function listContainers(db: Database, target: AccountTarget, query: ListingQuery): Promise<ListingPage> {
+  const record = decodeRecord<AccountRecord>(await db.get(accountKey(target.account)));
   if (record === undefined || !isLive(record)) throw accountNotFound(target.account);
-  return { rows: await readPage(database.db, containerRowsPrefix(target.account), query, jsonOfContainerRow) };
+  return { chunks: await readPage(db, containerRowsPrefix(target.account), query, jsonOfContainerRow) };
 }
 
-export async function containerInfo({ db }: ListingDatabase, target: ContainerTarget): Promise<ContainerInfo> {
+export async function containerInfo(db: Database, target: ContainerTarget): Promise<ContainerInfo> {
   const record = decodeRecord<ContainerRecord>(await db.get(containerKey(target.account, target.container)));
   if (record === undefined || !isLive(record)) throw containerNotFound(target.container);
   const { createdAt, putTimestamp, objectCount, bytesUsed, policyIndex } = record;
   return { createdAt, putTimestamp, objectCount, bytesUsed, policyIndex, metadata: visibleMetadata(record.metadata) };
 }
 
-export async function listObjects(
-  database: ListingDatabase,
-  target: ContainerTarget,
-  query: ListingQuery,
-): Promise<ListingPage> {
-  await containerInfo(database, target);
+export async function listObjects(db: Database, target: ContainerTarget, query: ListingQuery): Promise<ListingPage> {
+  await containerInfo(db, target);
   const prefix = objectRowsPrefix(target.account, target.container);
-  return { rows: await readPage(database.db, prefix, query, jsonOfObjectRow) };
+  return { chunks: await readPage(db, prefix, query, jsonOfObjectRow) };
 }

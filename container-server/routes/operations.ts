@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { parseBackendPath } from '../../common/cluster/backend-path.ts';
 import { DIGEST_HEADER, parseSignedJson } from '../../common/cluster/signed-json.ts';
 import { ApiError } from '../../common/errors.ts';
-import type { ListingStore } from '../contract.ts';
+import { BETWEEN_ROWS, type ListingStore } from '../contract.ts';
 import { isPage, type Operation, operations } from '../operations.ts';
 
 const compiled = new Map(
@@ -28,9 +28,15 @@ export function routeOperations(app: FastifyInstance, store: ListingStore): void
       throw badRequest(`The body does not fit: ${problem?.path ?? ''} ${problem?.message ?? ''}`);
     }
     const result = await found.operation.run(store, target, argument);
-    if (isPage(result)) return reply.type('text/plain; charset=utf-8').send(result.rows.join('\n'));
+    if (isPage(result)) return reply.type('text/plain; charset=utf-8').send(joinChunks(result.chunks));
     return reply.type('application/json').send(JSON.stringify(result ?? null));
   });
+}
+
+/** As one chunk. */
+function joinChunks(chunks: readonly Uint8Array[]): Buffer {
+  const between = Buffer.from(BETWEEN_ROWS);
+  return Buffer.concat(chunks.flatMap((chunk, index) => (index === 0 ? [chunk] : [between, chunk])));
 }
 
 function targetOf(url: string, { on }: Operation) {

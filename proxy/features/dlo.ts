@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ApiError, InvariantError } from '../../common/errors.ts';
+import { rowsOfChunk } from '../../container-server/contract.ts';
 import { refusal } from '../errors.ts';
 import { MOST_LISTING_ROWS } from '../limits.ts';
 import {
@@ -95,7 +96,7 @@ async function listSegments(
     }),
   );
   if (!listing.rows) throw new InvariantError('a container listing has rows');
-  return listing.rows.map((row) => JSON.parse(row) as SegmentRow);
+  return listing.rows.flatMap(rowsOfChunk).map((row) => JSON.parse(row) as SegmentRow);
 }
 
 async function openSegment(request: ProxyRequest, container: string, row: SegmentRow, next: Handler): Promise<Content> {

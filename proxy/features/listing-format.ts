@@ -1,5 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
+import { BETWEEN_ROWS, rowsOfChunk } from '../../container-server/contract.ts';
 import { refusal } from '../errors.ts';
-import { contentOf, type Feature, type Headers, type ProxyRequest, type ProxyResponse } from '../message.ts';
+import type { Content, Feature, Headers, ProxyRequest, ProxyResponse } from '../message.ts';
 import { bestMatch } from './accept.ts';
 import { escapeXml } from './xml.ts';
 
@@ -29,8 +31,8 @@ export const listingFormat: Feature = (next) => async (request) => {
     ...(request.query.has('format') ? {} : { vary: 'Accept' }),
   };
   if (request.method === 'HEAD') return { ...response, headers };
-  const body = render(contentType, response.rows, request);
-  return { status: body === '' ? 204 : 200, headers, body: contentOf(body) } satisfies ProxyResponse;
+  const parts = await render(contentType, response.rows, request);
+  return { status: parts.length === 0 ? 204 : 200, headers, body: contentOfParts(parts) } satisfies ProxyResponse;
 };
 
 /** @throws ApiError 400 for an Accept that cannot be read, 406 for one that nothing here satisfies. */
@@ -43,17 +45,60 @@ function contentTypeOf(request: ProxyRequest): string {
   return best;
 }
 
-function render(contentType: string, rows: readonly string[], { path }: ProxyRequest): string {
-  if (contentType === 'application/json') return `[${rows.join(', ')}]`;
-  const parsed = rows.map((row) => JSON.parse(row) as Row);
-  if (contentType === 'text/plain') return parsed.map((row) => `${row['name'] ?? row['subdir']}\n`).join('');
-  const declaration = '<?xml version="1.0" encoding="UTF-8"?>\n';
-  if (path.container !== undefined) {
-    const body = parsed.map(objectXml).join('');
-    return `${declaration}<container name="${escapeXml(path.container)}">${body}</container>`;
+/** The rows' chunks are what a client of JSON gets; for others one chunk at a time is rendered, and others have their turn between. */
+async function render(
+  contentType: string,
+  chunks: readonly Uint8Array[],
+  { path }: ProxyRequest,
+): Promise<Uint8Array[]> {
+  if (contentType === 'application/json') return jsonOf(chunks);
+  if (contentType === 'text/plain')
+    return renderEach(chunks, (chunk) => `${rowsOfChunk(chunk).map(nameOf).join('\n')}\n`);
+  const isAccount = path.container === undefined;
+  const [open, close] = isAccount
+    ? [`<account name="${escapeXml(path.account)}">\n`, '</account>']
+    : [`<container name="${escapeXml(path.container ?? '')}">`, '</container>'];
+  const xmlOf = isAccount ? (row: Row) => `${containerXml(row)}\n` : objectXml;
+  const body = await renderEach(chunks, (chunk) =>
+    rowsOfChunk(chunk)
+      .map((row) => xmlOf(JSON.parse(row) as Row))
+      .join(''),
+  );
+  return [Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>\n${open}`), ...body, Buffer.from(close)];
+}
+
+function jsonOf(chunks: readonly Uint8Array[]): Uint8Array[] {
+  const between = Buffer.from(BETWEEN_ROWS);
+  const joined = chunks.flatMap((chunk, index) => (index === 0 ? [chunk] : [between, chunk]));
+  return [Buffer.from('['), ...joined, Buffer.from(']')];
+}
+
+async function renderEach(chunks: readonly Uint8Array[], textOf: (chunk: Uint8Array) => string): Promise<Buffer[]> {
+  const rendered: Buffer[] = [];
+  for (const chunk of chunks) {
+    if (rendered.length > 0) await setImmediate();
+    rendered.push(Buffer.from(textOf(chunk)));
   }
-  const body = parsed.map((row) => `${containerXml(row)}\n`).join('');
-  return `${declaration}<account name="${escapeXml(path.account)}">\n${body}</account>`;
+  return rendered;
+}
+
+/**
+ * The name of a row of JSON. Within JSON strings quotes are escaped: what is looked for can only be a member's name, and the first
+ * quote after it that no backslash is before ends its value. Most names hold nothing that is escaped, and need no parsing.
+ */
+function nameOf(row: string): string {
+  const start = nameStart(row);
+  const end = row.indexOf('"', start);
+  const name = row.slice(start, end);
+  if (!name.includes('\\')) return name;
+  const { name: parsed, subdir } = JSON.parse(row) as Row;
+  return String(parsed ?? subdir);
+}
+
+function nameStart(row: string): number {
+  if (row.startsWith('{"name":"')) return '{"name":"'.length;
+  if (row.startsWith('{"subdir":"')) return '{"subdir":"'.length;
+  return row.indexOf(',"name":"') + ',"name":"'.length;
 }
 
 function objectXml(row: Row): string {
@@ -71,4 +116,20 @@ function containerXml(row: Row): string {
 
 function fields(row: Row, names: readonly string[]): string {
   return names.map((name) => `<${name}>${escapeXml(String(row[name] ?? ''))}</${name}>`).join('');
+}
+
+/** Content that is in memory, in parts. */
+function contentOfParts(parts: readonly Uint8Array[]): Content {
+  return {
+    sizeBytes: parts.reduce((sum, { length }) => sum + length, 0),
+    async *read(start, end) {
+      let offset = 0;
+      for (const part of parts) {
+        const [from, to] = [Math.max(start - offset, 0), Math.min(end - offset, part.length)];
+        if (from < to) yield part.subarray(from, to);
+        offset += part.length;
+      }
+    },
+    async close() {},
+  };
 }

@@ -1,3 +1,4 @@
+import { chunkOfRows, rowsOfChunk } from '../../container-server/contract.ts';
 import { refusal } from '../errors.ts';
 import type { Feature, Handler } from '../message.ts';
 import { deleteLargeObject } from './slo-delete.ts';
@@ -32,9 +33,16 @@ export const slo: Feature = (next) => {
 };
 
 /** A listing row shows a manifest's own ETag as `hash` and that of the whole as `slo_etag`. */
-function withLargeEtags<R extends { readonly rows?: readonly string[] }>(response: R): R {
-  if (!response.rows?.some((row) => row.includes('; slo_etag='))) return response;
-  return { ...response, rows: response.rows.map(splitEtags) };
+function withLargeEtags<R extends { readonly rows?: readonly Uint8Array[] }>(response: R): R {
+  if (!response.rows?.some(holdsLargeEtags)) return response;
+  const rows = response.rows.map((chunk) =>
+    holdsLargeEtags(chunk) ? chunkOfRows(rowsOfChunk(chunk).map(splitEtags)) : chunk,
+  );
+  return { ...response, rows };
+}
+
+function holdsLargeEtags(chunk: Uint8Array): boolean {
+  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).includes('; slo_etag=');
 }
 
 function splitEtags(text: string): string {

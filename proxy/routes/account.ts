@@ -28,7 +28,7 @@ export const getAccount: Route = {
     const query = parseListingQuery(request.query);
     const found = await listContainers(cluster, account, query);
     const headers = accountHeaders(found?.info ?? FRESH, cluster.policies, grant.owner);
-    return { status: 200, headers, rows: found?.page.rows ?? [] };
+    return { status: 200, headers, rows: found?.page.chunks ?? [] };
   },
 };
 

@@ -25,7 +25,7 @@ export const getContainer: Route = {
     return {
       status: 200,
       headers: containerHeaders(found.info, services.cluster.policies, grant.owner),
-      rows: found.page.rows,
+      rows: found.page.chunks,
     };
   },
 };

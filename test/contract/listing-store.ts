@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ListingStore } from '../../container-server/contract.ts';
-import { at, liveRow, namesIn, WHOLE } from '../support/listing-store.ts';
+import { at, liveRow, namesIn, rowsIn, WHOLE } from '../support/listing-store.ts';
 
 export interface ListingStoreUnderTest {
   store: ListingStore;
@@ -49,8 +49,7 @@ export function describeListingStore(name: string, open: () => Promise<ListingSt
     it('tells the account of a container before creating it resolves', async () => {
       expect(await create(1)).toEqual({ created: true });
       expect(await create(2)).toEqual({ created: false });
-      const { rows } = await store.listContainers(account, WHOLE);
-      expect(rows.map((row) => JSON.parse(row))).toEqual([
+      expect(rowsIn(await store.listContainers(account, WHOLE))).toEqual([
         { name: 'photos é', count: 0, bytes: 0, last_modified: '2023-11-14T22:13:20.000020' },
       ]);
       expect(await store.accountInfo(account)).toMatchObject({ containerCount: 1, objectCount: 0, bytesUsed: 0 });
@@ -59,8 +58,7 @@ export function describeListingStore(name: string, open: () => Promise<ListingSt
     it('lists an object row as the JSON that a client gets', async () => {
       await create(1);
       await store.applyObjectRows(target, [liveRow('a "quoted" é\u0001name', at(5), 12, 'b'.repeat(32))]);
-      const { rows } = await store.listObjects(target, WHOLE);
-      expect(rows.map((row) => JSON.parse(row))).toEqual([
+      expect(rowsIn(await store.listObjects(target, WHOLE))).toEqual([
         {
           hash: 'b'.repeat(32),
           last_modified: '2023-11-14T22:13:20.000050',
@@ -101,8 +99,8 @@ export function describeListingStore(name: string, open: () => Promise<ListingSt
       const posted = { ...liveRow('a', at(2)), contentType: 'image/png', contentTypeTimestamp: at(9) };
       await store.applyObjectRows(target, [posted]);
       await store.applyObjectRows(target, [liveRow('a', at(5), 3)]);
-      const { rows } = await store.listObjects(target, WHOLE);
-      expect(JSON.parse(rows[0] ?? '')).toMatchObject({ content_type: 'image/png', bytes: 3 });
+      const [row] = rowsIn(await store.listObjects(target, WHOLE));
+      expect(row).toMatchObject({ content_type: 'image/png', bytes: 3 });
     });
 
     it('refuses to remove a container that holds objects, and removes it after they are gone', async () => {
@@ -115,7 +113,7 @@ export function describeListingStore(name: string, open: () => Promise<ListingSt
       await store.applyObjectRows(target, [{ name: 'a', timestamp: at(4), deleted: true }]);
       await store.removeContainer(target, { timestamp: at(5), accounts });
       expect(await refusalOf(store.containerInfo(target))).toMatchObject({ code: 'ContainerNotFound' });
-      expect((await store.listContainers(account, WHOLE)).rows).toEqual([]);
+      expect((await store.listContainers(account, WHOLE)).chunks).toEqual([]);
       expect(await store.accountInfo(account)).toMatchObject({ containerCount: 0, policies: [] });
       expect(await refusalOf(store.removeContainer(target, { timestamp: at(6), accounts }))).toMatchObject({
         code: 'ContainerNotFound',
@@ -282,7 +280,7 @@ export function describeListingStore(name: string, open: () => Promise<ListingSt
       const never = '0000000000.00000';
       await store.applyContainerRows(account, [{ ...row, putTimestamp: at(1), deleteTimestamp: at(5) }]);
       await store.applyContainerRows(account, [{ ...row, putTimestamp: at(1), deleteTimestamp: never }]);
-      expect((await store.listContainers(account, WHOLE)).rows).toEqual([]);
+      expect((await store.listContainers(account, WHOLE)).chunks).toEqual([]);
       await store.applyContainerRows(account, [{ ...row, putTimestamp: at(7), deleteTimestamp: never }]);
       expect(await store.accountInfo(account)).toMatchObject({ containerCount: 1, objectCount: 2, bytesUsed: 20 });
     });

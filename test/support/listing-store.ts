@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import { createLogger } from '../../common/log.ts';
 import type { ContainerServerConfig } from '../../container-server/config.ts';
-import type { ListingStore, ObjectRow } from '../../container-server/contract.ts';
+import { type ListingPage, type ListingStore, type ObjectRow, rowsOfChunk } from '../../container-server/contract.ts';
 import { type ListingStoreDeps, type LocalListingStore, openListingStore } from '../../container-server/store.ts';
 
 export const LISTING_CONFIG: ContainerServerConfig = {
@@ -81,14 +81,15 @@ export const WHOLE = {
   reverse: false,
 } as const;
 
+export function rowsIn<T>({ chunks }: ListingPage): T[] {
+  return chunks.flatMap(rowsOfChunk).map((row) => JSON.parse(row) as T);
+}
+
 export async function namesIn(
   store: ListingStore,
   target: { device: string; partition: number; account: string; container: string },
   query: Partial<Parameters<ListingStore['listObjects']>[1]> = {},
 ): Promise<string[]> {
-  const { rows } = await store.listObjects(target, { ...WHOLE, ...query });
-  return rows.map((row) => {
-    const { name, subdir } = JSON.parse(row) as { name?: string; subdir?: string };
-    return name ?? `${subdir} (subdir)`;
-  });
+  const page = await store.listObjects(target, { ...WHOLE, ...query });
+  return rowsIn<{ name?: string; subdir?: string }>(page).map(({ name, subdir }) => name ?? `${subdir} (subdir)`);
 }

@@ -13,7 +13,7 @@ import { TimestampSource } from '../../../common/timestamp.ts';
 import { type LocalListingStore, openListingStore } from '../../../container-server/store.ts';
 import { type LocalObjectStore, openObjectStore } from '../../../object-server/store.ts';
 import { compileEntry } from '../../support/compiled.ts';
-import { LISTING_CONFIG, WHOLE } from '../../support/listing-store.ts';
+import { LISTING_CONFIG, rowsIn, WHOLE } from '../../support/listing-store.ts';
 import { md5, OBJECT_CONFIG, read } from '../../support/object-store.ts';
 
 const ROUNDS = 8;
@@ -146,10 +146,10 @@ describe('a storage process that is killed while two of its threads write the sa
     for (let round = 1; round <= ROUNDS; round += 1) {
       expect(await writeAndKill()).toBeGreaterThan(10);
       await withStores(async (objects, listings) => {
-        const { rows } = await listings.listObjects(container, WHOLE);
-        const listed = new Map(
-          rows.map((row) => JSON.parse(row)).map(({ name, hash, bytes }) => [name, { hash, bytes }]),
+        const rows = rowsIn<{ name: string; hash: string; bytes: number }>(
+          await listings.listObjects(container, WHOLE),
         );
+        const listed = new Map(rows.map(({ name, hash, bytes }) => [name, { hash, bytes }]));
         for (const [name, said] of history) {
           const [first] = said;
           if (first === undefined) continue;

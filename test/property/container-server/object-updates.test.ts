@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ObjectRow, ObjectUpdate } from '../../../container-server/contract.ts';
-import { at, type ListingNode, makeListingNode, WHOLE } from '../../support/listing-store.ts';
+import { at, type ListingNode, makeListingNode, rowsIn, WHOLE } from '../../support/listing-store.ts';
 
 const devices = ['d1', 'd2'];
 const names = ['a', 'b', 'ü'];
@@ -71,7 +71,7 @@ describe('rows of a container', () => {
         const target = { device, partition: 7, account, container };
         const { objectCount, bytesUsed } = await node.store.containerInfo(target);
         const page = await node.store.listObjects(target, WHOLE);
-        const rows = page.rows.map((text) => JSON.parse(text) as { name: string; hash: string; bytes: number });
+        const rows = rowsIn<{ name: string; hash: string; bytes: number }>(page);
         expect({ objectCount, bytesUsed }, 'counters are those of the rows').toEqual({
           objectCount: rows.length,
           bytesUsed: rows.reduce((sum, { bytes }) => sum + bytes, 0),

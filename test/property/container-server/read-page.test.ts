@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { Level } from 'level';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ListingQuery } from '../../../container-server/contract.ts';
+import { type ListingQuery, rowsOfChunk } from '../../../container-server/contract.ts';
 import { readPage } from '../../../container-server/store/read-page.ts';
 
 /** A listing as one would do it without an index: look at every name. */
@@ -30,7 +30,10 @@ function modelPage(names: readonly string[], query: ListingQuery): string[] {
   return rows.slice(0, query.limit);
 }
 
-const text = fc.string({ unit: fc.constantFrom('a', 'b', '/', '//', 'é', '\uffff', '\u{1f600}'), maxLength: 5 });
+const text = fc.string({
+  unit: fc.constantFrom('a', 'b', '/', '//', 'é', '\ud7ff', '\uffff', '\u{1f600}', '\u{10ffff}'),
+  maxLength: 5,
+});
 const query: fc.Arbitrary<ListingQuery> = fc.record({
   limit: fc.oneof(fc.nat(6), fc.constant(10_000)),
   prefix: fc.oneof(fc.constant(''), text),
@@ -70,8 +73,8 @@ describe('a page of a listing', () => {
           { type: 'put', key: `o\0a\0${String(containers).padStart(6, '0')}x\0zz`, value: '{"name":"a stranger"}' },
         ]);
         for (const asked of queries) {
-          const rows = await readPage(db, prefix, asked, (stored) => stored);
-          const seen = rows.map((row) => {
+          const chunks = await readPage(db, prefix, asked, (stored) => stored);
+          const seen = chunks.flatMap(rowsOfChunk).map((row) => {
             const { name, subdir } = JSON.parse(row) as { name?: string; subdir?: string };
             return name ?? `${subdir} (subdir)`;
           });

@@ -1,17 +1,18 @@
 import { isoDateOf, type Timestamp } from '../../../common/timestamp.ts';
-import type {
-  AccountInfo,
-  AccountTarget,
-  ContainerCreation,
-  ContainerInfo,
-  ContainerRow,
-  ContainerTarget,
-  ListingPage,
-  ListingQuery,
-  ListingStore,
-  MetadataUpdate,
-  ObjectRow,
-  ReplicaAddress,
+import {
+  type AccountInfo,
+  type AccountTarget,
+  type ContainerCreation,
+  type ContainerInfo,
+  type ContainerRow,
+  type ContainerTarget,
+  chunkOfRows,
+  type ListingPage,
+  type ListingQuery,
+  type ListingStore,
+  type MetadataUpdate,
+  type ObjectRow,
+  type ReplicaAddress,
 } from '../../../container-server/contract.ts';
 import { updatesOneByOne } from '../../../container-server/updates-one-by-one.ts';
 import { refused } from './fake-object-store.ts';
@@ -95,7 +96,7 @@ export class FakeListingStore implements ListingStore {
         }),
       ]),
     );
-    return { rows: page(texts, query) };
+    return pageOf(page(texts, query));
   }
 
   async applyContainerRows({ account }: AccountTarget, rows: readonly ContainerRow[]): Promise<void> {
@@ -163,7 +164,7 @@ export class FakeListingStore implements ListingStore {
         }),
       ]),
     );
-    return { rows: page(texts, query) };
+    return pageOf(page(texts, query));
   }
 
   async applyObjectRows(target: ContainerTarget, rows: readonly ObjectRow[]): Promise<void> {
@@ -211,6 +212,13 @@ export class FakeListingStore implements ListingStore {
   private assertAvailable(): void {
     if (this.unavailable) throw refused(507, 'DeviceUnavailable');
   }
+}
+
+/** Two rows a chunk: whoever renders a page has to join them. */
+function pageOf(rows: readonly string[]): ListingPage {
+  const chunks: Buffer[] = [];
+  for (let start = 0; start < rows.length; start += 2) chunks.push(chunkOfRows(rows.slice(start, start + 2)));
+  return { chunks };
 }
 
 function keyOf({ account, container }: ContainerTarget): string {
