@@ -34,15 +34,28 @@ export class DrainGate {
     while (this.running > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 
+  private pass(handlers: readonly Handler[], server: Server, request: IncomingMessage, response: ServerResponse): void {
+    this.running += 1;
+    if (response.socket) response.on('close', this.leave);
+    else this.leaveOnce(request, response);
+    for (const handler of handlers) handler.call(server, request, response);
+  }
+
   /** One function for all: a response closes once. */
   private readonly leave = (): void => {
     this.running -= 1;
   };
 
-  private pass(handlers: readonly Handler[], server: Server, request: IncomingMessage, response: ServerResponse): void {
-    this.running += 1;
-    response.on('close', this.leave);
-    for (const handler of handlers) handler.call(server, request, response);
+  /** An answer that waits for those before it on its connection is not told when that ends. */
+  private leaveOnce(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const leave = () => {
+      response.off('close', leave);
+      socket.off('close', leave);
+      this.running -= 1;
+    };
+    response.on('close', leave);
+    socket.setMaxListeners(0).on('close', leave);
   }
 }
 

@@ -54,7 +54,9 @@ export function createObjectApi(options: ObjectApiOptions): ObjectApi {
     try {
       return options.straightWay(request, response);
     } catch (error) {
-      return Promise.reject(error);
+      if (response.headersSent) return Promise.reject(error);
+      options.logger.error({ err: error }, 'the straight way failed; the pipeline serves the request');
+      return false;
     }
   }
 

@@ -3,6 +3,7 @@ import { HTML, pageOf, reasonOf, refusal } from '../errors.ts';
 import { type Content, contentOf, type Headers, type ProxyResponse } from '../message.ts';
 import { encodeHeaderValue, titleCase } from './header-text.ts';
 import { httpDateNow } from './http-date.ts';
+import { onGone } from './on-gone.ts';
 
 export interface SendOptions {
   response: ServerResponse;
@@ -91,12 +92,13 @@ export function finishHead(
 class Sink {
   private readonly response: ServerResponse;
   private readonly timer: NodeJS.Timeout;
+  private readonly stopWatching: () => void;
   private reject: ((error: Error) => void) | undefined;
 
   constructor(response: ServerResponse, timeoutMs: number) {
     this.response = response;
     this.timer = setTimeout(() => this.reject?.(refusal(408)), timeoutMs);
-    response.on('close', this.onClose);
+    this.stopWatching = onGone(response, this.onClose);
   }
 
   /** @throws ApiError 408 when the client takes nothing for too long, 499 when it is gone. */
@@ -115,7 +117,7 @@ class Sink {
 
   stop(): void {
     clearTimeout(this.timer);
-    this.response.off('close', this.onClose);
+    this.stopWatching();
   }
 
   private readonly onClose = (): void => this.reject?.(refusal(499));

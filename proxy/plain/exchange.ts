@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Identity } from '../../auth/guard/contract.ts';
 import { reasonOf } from '../errors.ts';
 import { decodeHeaderValue } from '../http/header-text.ts';
+import { onGone } from '../http/on-gone.ts';
 import { finishHead } from '../http/send-response.ts';
 import { newTransactionId } from '../http/transaction-id.ts';
 import type { Services } from '../routes/route.ts';
@@ -58,6 +59,9 @@ export class Exchange {
 
 /** Cuts off a client that does not take what the system's buffers do not hold. What they hold costs this process nothing. */
 function boundSending(response: ServerResponse, timeoutMs: number): void {
-  const timer = setTimeout(() => response.destroy(), timeoutMs);
-  response.once('close', () => clearTimeout(timer));
+  const timer = setTimeout(() => response.req.socket.destroy(), timeoutMs);
+  const stop = onGone(response, () => {
+    clearTimeout(timer);
+    stop();
+  });
 }

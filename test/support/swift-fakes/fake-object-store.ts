@@ -43,6 +43,9 @@ export class FakeObjectStore implements ObjectStore {
   /** Uploads that were begun and neither committed nor aborted. */
   openUploads = 0;
   openReadings = 0;
+  /** Times that it was asked for what is in memory, and given a whole body. */
+  openedNow = 0;
+  wholePuts = 0;
   /** Largest piece that `body` yields. */
   chunkBytes = 7;
   private readonly listings: (device: string) => ListingStore;
@@ -62,6 +65,7 @@ export class FakeObjectStore implements ObjectStore {
   }
 
   put(target: ObjectTarget, version: NewObject, whole: WholeBody): Promise<void> {
+    this.wholePuts += 1;
     return putInSteps(this, target, version, whole);
   }
 
@@ -71,6 +75,7 @@ export class FakeObjectStore implements ObjectStore {
     if (!state || !stored?.data || this.faults.unavailable) return undefined;
     const { bytes } = stored.data;
     this.openReadings += 1;
+    this.openedNow += 1;
     let closed = false;
     return {
       state,

@@ -86,6 +86,13 @@ export class FakeSwift {
     return (this.service.app.server.address() as AddressInfo).port;
   }
 
+  /** How many connections are open. */
+  connections(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.service.app.server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+    });
+  }
+
   async stop(): Promise<void> {
     await this.service.app.close();
     await this.service.stop();

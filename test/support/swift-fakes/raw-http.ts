@@ -33,6 +33,15 @@ export class RawHttp {
     return this.received;
   }
 
+  /** Resolves when the condition holds (true) or the connection has ended without (false). */
+  async untilThere(isThere: () => boolean): Promise<boolean> {
+    while (!isThere()) {
+      if (this.closed) return false;
+      await this.more();
+    }
+    return true;
+  }
+
   async untilClosed(): Promise<string> {
     while (!this.closed) await this.more();
     return this.received;
