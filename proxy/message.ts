@@ -33,7 +33,7 @@ export interface RequestBody {
   /** Undefined: chunked. */
   readonly sizeBytes: number | undefined;
   /**
-   * The bytes, once. A chunk may be reused when the next one is asked for.
+   * The bytes, once. A chunk may be reused, or gone, when the next one is asked for.
    * @throws ApiError 499 when the client goes away, 408 when it keeps still.
    */
   chunks(): AsyncIterable<Uint8Array>;

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { releaseMemory } from '../../common/memory/release-memory.ts';
 import { plainRefusal, refusal } from '../errors.ts';
 import type { RequestBody } from '../message.ts';
 
@@ -41,6 +42,7 @@ async function* chunksOf({ request, timeoutMs, onFirstRead }: ClientBodyOptions)
       const chunk: Uint8Array | null = request.read();
       if (chunk !== null) {
         yield chunk;
+        releaseMemory(chunk);
         continue;
       }
       if (request.readableEnded) break;
