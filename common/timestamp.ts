@@ -10,10 +10,13 @@ export type Timestamp = string;
 
 const TICKS_PER_SECOND = 100_000;
 const LARGEST_TICKS = 9_999_999_999 * TICKS_PER_SECOND + 99_999;
+const CANONICAL_LENGTH = 16;
 const FORM = /^\d{1,10}(\.\d{1,9})?$/;
 
 /** Ticks of 10 µs since the epoch. */
 export function ticksOf(timestamp: Timestamp): number {
+  if (timestamp.length === CANONICAL_LENGTH && timestamp[10] === '.')
+    return Number(timestamp.slice(0, 10)) * TICKS_PER_SECOND + Number(timestamp.slice(11));
   const [seconds = '0', fraction = ''] = timestamp.split('.');
   return Number(seconds) * TICKS_PER_SECOND + Number(fraction.slice(0, 5).padEnd(5, '0'));
 }

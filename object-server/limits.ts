@@ -52,13 +52,16 @@ export const REPLAY_BATCH = 1000;
 
 /** Between two looks of the housekeeper at what is due. */
 export const HOUSEKEEPING_PERIOD_MS = 1000;
+/** Its least share of the time where space is low, percent. */
+export const HOUSEKEEPING_PERCENT_WHEN_LOW = 50;
 /** Entries of the index that one step of a survey reads. */
 export const VERSIONS_PER_SURVEY_STEP = 512;
 /** Between two surveys: at least so long, and so many times as long as the last one took. */
 export const SURVEY_PAUSE_MS = 60_000;
 export const SURVEY_PAUSE_FACTOR = 10;
 /** Needles that one step of a compaction looks at, and bytes of those that are moved at once. */
-export const NEEDLES_PER_STEP = 64;
+export const NEEDLES_PER_STEP = 256;
+export const REMOVALS_PER_BATCH = 256;
 export const MOST_MOVING_BYTES = 1 << 20;
 /** Segments that are compacted under one checkpoint. */
 export const MOST_SEGMENTS_PER_ROUND = 8;

@@ -124,11 +124,10 @@ export function openObjectStore(deps: ObjectStoreDeps): LocalObjectStore {
       if (!deps.housekeeping) return;
       await within(sendUpdates(), START_UPDATES_MS);
       if (deps.timers === false) return;
-      const budgetMs = (HOUSEKEEPING_PERIOD_MS * config.housekeeping_percent) / 100;
       timers = [
         setInterval(() => void sendUpdates(), config.update_interval_ms),
         setInterval(() => {
-          for (const keeper of keepers()) void keeper.tick(budgetMs);
+          for (const keeper of keepers()) void keeper.tick(HOUSEKEEPING_PERIOD_MS);
         }, HOUSEKEEPING_PERIOD_MS),
       ];
       for (const timer of timers) timer.unref();

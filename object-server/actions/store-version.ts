@@ -3,7 +3,8 @@ import type { ObjectTarget } from '../contract.ts';
 import { admitVersion } from '../engine/admit-version.ts';
 import type { Device, KeyedNeedle } from '../engine/device.ts';
 import type { Fold } from '../engine/fold.ts';
-import { findObject, isExpired } from '../engine/read-object.ts';
+import { nameSlotOf } from '../engine/object-key.ts';
+import { findObject, isExpired, rememberData } from '../engine/read-object.ts';
 import type { VersionOrder } from '../engine/version.ts';
 import { containerNotFound, objectExists } from '../errors.ts';
 import type { IndexedVersion } from '../index/contract.ts';
@@ -26,6 +27,8 @@ export async function storeVersion(
   options: { onlyIfAbsent: boolean; admitted?: () => void },
 ): Promise<void> {
   const { device } = context;
+  const slot = nameSlotOf(needle.objectKey);
+  const changes = device.changesOf(slot);
   let before: Fold<IndexedVersion> | undefined;
   let location: Location;
   if (options.onlyIfAbsent) {
@@ -43,6 +46,9 @@ export async function storeVersion(
   }
   if (before?.base?.kind === 'data') device.addDead(before.base.location);
   const isAlone = before?.metadata === undefined;
+  // Nothing but this version came into the slot since it was found to be the newest.
+  if (isAlone && device.changesOf(slot) === ((changes + 1) | 0))
+    rememberData(device, target, needle, location, (changes + 1) | 0);
   const row = needle.listing && (isAlone ? listedDataOf(needle) : await currentRow(device, target));
   if ((await reportVersion(context, target, needle, location, row)) !== 'gone') return;
   await takeBack(device, target, needle.timestamp);

@@ -4,9 +4,9 @@ import { deviceBusy } from '../errors.ts';
 import type { IndexedVersion, ObjectKey } from '../index/contract.ts';
 import { CorruptLargeFileError } from '../large/format.ts';
 import { MOST_LOOKUPS } from '../limits.ts';
-import type { Needle } from '../slab/contract.ts';
+import type { Location, Needle } from '../slab/contract.ts';
 import { CorruptNeedleError } from '../slab/corrupt-needle.ts';
-import type { Device } from './device.ts';
+import { type Device, indexedVersionOf, type KeyedNeedle } from './device.ts';
 import { type Fold, foldVersions } from './fold.ts';
 import { nameSlotOf } from './object-key.ts';
 import { setAside } from './quarantine.ts';
@@ -92,6 +92,29 @@ async function readObject(device: Device, target: ObjectTarget, key: ObjectKey):
   };
   device.cache.set(device.cacheName(target), live);
   return { key, fold, live, needle: data };
+}
+
+/** Of a version that was just written, and is all that there is of its object since `changes`. */
+export function rememberData(
+  device: Device,
+  target: ObjectTarget,
+  needle: KeyedNeedle,
+  location: Location,
+  changes: number,
+): void {
+  const base = indexedVersionOf(needle, location);
+  const state = stateOf(needle, undefined, undefined);
+  device.cache.set(device.cacheName(target), {
+    key: needle.objectKey,
+    slot: nameSlotOf(needle.objectKey),
+    changes,
+    partition: target.partition,
+    fold: { base, metadata: undefined, contentType: undefined, obsolete: [] },
+    base,
+    state,
+    deleteAtMs: deleteAtMsOf(state),
+    fileName: needle.body.where === 'file' ? needle.body.name : undefined,
+  });
 }
 
 const NOTHING = Promise.resolve(undefined);

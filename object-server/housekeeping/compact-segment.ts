@@ -1,10 +1,9 @@
 import type { Clock } from '../../common/clock.ts';
 import { secondsOf } from '../../common/timestamp.ts';
-import { type Device, foldersOf, indexedVersionOf, type KeyedNeedle } from '../engine/device.ts';
+import { type Device, foldersOf, type KeyedNeedle } from '../engine/device.ts';
 import { foldVersions } from '../engine/fold.ts';
-import { compareVersions } from '../engine/version.ts';
-import type { IndexChange, IndexedVersion, ObjectKey } from '../index/contract.ts';
-import { MOST_MOVING_BYTES, NEEDLES_PER_STEP } from '../limits.ts';
+import type { IndexChange, IndexedVersion, ObjectKey, VersionIdentity } from '../index/contract.ts';
+import { MOST_MOVING_BYTES, NEEDLES_PER_STEP, REMOVALS_PER_BATCH } from '../limits.ts';
 import type { Location, Needle, SlabWriter } from '../slab/contract.ts';
 import { scanSegment } from '../slab/scan-segment.ts';
 
@@ -35,51 +34,97 @@ export interface Compacted {
 export async function* compactSegment(deps: CompactionDeps, segment: number): AsyncGenerator<void, Compacted> {
   const { device } = deps;
   const moving = new Moving(deps.writer);
-  const removals: { change: IndexChange; object: ObjectKey }[] = [];
+  const removals: DeadNeedle[] = [];
   let empty = true;
-  let seen = 0;
+  let step: FoundNeedle[] = [];
   for await (const found of scanSegment(device.disk, foldersOf(device.path).slabs, segment)) {
-    seen += 1;
-    if (seen % NEEDLES_PER_STEP === 0) yield;
     if (found.found === 'damage') {
       empty = false;
       continue;
     }
-    const { needle, location } = found;
-    const object = device.keyOf(needle);
-    const entry = await device.index.find(object, needle);
-    if (entry === undefined || entry.damaged || !isAt(entry, location)) continue;
-    if (await isNeeded(deps, object, entry)) await moving.add({ ...needle, listing: undefined, objectKey: object });
-    else {
-      // The file first: a version without one is dead all the same, and found again; a file without a version would be an orphan.
-      if (needle.body.where === 'file') await device.large.remove(needle.body.name);
-      removals.push({ object, change: { change: 'remove', object, version: indexedVersionOf(needle, location) } });
-    }
+    step.push({ ...found, object: device.keyOf(found.needle) });
+    if (step.length < NEEDLES_PER_STEP) continue;
+    removals.push(...(await decide(deps, step, moving)));
+    step = [];
+    yield;
   }
+  removals.push(...(await decide(deps, step, moving)));
   await moving.end();
   // Only now: a tombstone in this very segment has been kept for their sake, and goes in a later round.
-  if (removals.length > 0) await device.index.put(removals.map(({ change }) => change));
-  for (const { object } of removals) {
-    deps.recentlyRemoved.add(object.hash.toString('latin1'));
-    device.changed(object);
-  }
+  await forget(deps, removals);
   return { empty, movedBytes: moving.bytes };
 }
 
-/** Whether the fold of the object needs the version, or it is a tombstone that has to stay. */
-async function isNeeded(deps: CompactionDeps, object: ObjectKey, version: IndexedVersion): Promise<boolean> {
+interface FoundNeedle {
+  needle: Needle;
+  location: Location;
+  object: ObjectKey;
+}
+
+/** Without its body: many are remembered at once. */
+interface DeadNeedle {
+  object: ObjectKey;
+  version: VersionIdentity;
+  location: Location;
+  fileName: string | undefined;
+}
+
+/** @returns those that can go; the others are being moved. */
+async function decide(deps: CompactionDeps, step: readonly FoundNeedle[], moving: Moving): Promise<DeadNeedle[]> {
+  const byHash = new Map(step.map(({ object }) => [object.hash.toString('latin1'), object]));
+  const looked = await deps.device.index.newestOf([...byHash.values()]);
+  const newest = new Map([...byHash.keys()].map((hash, place) => [hash, looked[place] ?? []]));
+  const dead: DeadNeedle[] = [];
+  for (const found of step) {
+    const { needle, location, object } = found;
+    const { base, metadata, contentType } = foldVersions(newest.get(object.hash.toString('latin1')) ?? []);
+    const entry = [base, metadata, contentType].find((version) => version !== undefined && isVersion(version, needle));
+    if (entry === undefined) dead.push(deadOf(found));
+    else if (entry.damaged || !isAt(entry, location)) continue;
+    else if (entry.kind === 'tombstone' && !(await hasToStay(deps, object, entry))) dead.push(deadOf(found));
+    else await moving.add({ ...needle, listing: undefined, objectKey: object });
+  }
+  return dead;
+}
+
+function deadOf({ needle: { kind, timestamp, tie, body }, location, object }: FoundNeedle): DeadNeedle {
+  return {
+    object,
+    version: { kind, timestamp, tie },
+    location,
+    fileName: body.where === 'file' ? body.name : undefined,
+  };
+}
+
+/** Of the newest version of its object. */
+async function hasToStay(deps: CompactionDeps, object: ObjectKey, tombstone: IndexedVersion): Promise<boolean> {
   const { device, clock, reclaimAgeS, recentlyRemoved } = deps;
-  const { base, metadata, contentType } = foldVersions(await device.index.newest(object));
-  if (![base, metadata, contentType].some((found) => found !== undefined && isSame(found, version))) return false;
-  if (version.kind !== 'tombstone') return true;
-  if (secondsOf(version.timestamp) + reclaimAgeS > clock.nowMs() / 1000) return true;
+  if (secondsOf(tombstone.timestamp) + reclaimAgeS > clock.nowMs() / 1000) return true;
   // No tombstone goes before the data that it covers is gone for good: from the index, and that durably.
   if (recentlyRemoved.has(object.hash.toString('latin1'))) return true;
   return (await device.index.versions(object)).length > 1;
 }
 
-function isSame(left: IndexedVersion, right: IndexedVersion): boolean {
-  return compareVersions(left, right) === 0;
+/** Removes dead versions whose needles are in this segment, and nowhere else. */
+async function forget({ device, recentlyRemoved }: CompactionDeps, removals: readonly DeadNeedle[]): Promise<void> {
+  for (let start = 0; start < removals.length; start += REMOVALS_PER_BATCH) {
+    const some = removals.slice(start, start + REMOVALS_PER_BATCH);
+    const entries = await device.index.findAll(some);
+    const changes: IndexChange[] = [];
+    for (const [place, { fileName, location, object }] of some.entries()) {
+      const version = entries[place];
+      if (version === undefined || version.damaged || !isAt(version, location)) continue;
+      // The file first: a version without one is dead all the same, and found again; a file without a version would be an orphan.
+      if (fileName !== undefined) await device.large.remove(fileName);
+      changes.push({ change: 'remove', object, version });
+      recentlyRemoved.add(object.hash.toString('latin1'));
+    }
+    if (changes.length > 0) await device.index.put(changes);
+  }
+}
+
+function isVersion({ kind, timestamp, tie }: IndexedVersion, needle: Needle): boolean {
+  return timestamp === needle.timestamp && kind === needle.kind && tie === needle.tie;
 }
 
 function isAt({ location }: IndexedVersion, { segment, generation, offset }: Location): boolean {

@@ -7,6 +7,7 @@ import { isDamage } from '../engine/read-object.ts';
 import { HOUSEKEEPER_LANE, SegmentState, unpackPosition } from '../engine/shared-state.ts';
 import type { IndexedVersion, ObjectKey } from '../index/contract.ts';
 import {
+  HOUSEKEEPING_PERCENT_WHEN_LOW,
   LEAST_FREE_SEGMENTS,
   MOST_FREE_PART,
   MOST_REMEMBERED_DEAD_FILES,
@@ -59,12 +60,12 @@ export class Housekeeper {
     this.orphans = new LargeOrphans(deps.device, deps.clock);
   }
 
-  /** A little of what is due, for at most `budgetMs`. Never rejects. */
-  tick(budgetMs: number): Promise<void> {
+  /** A little of what is due. Never rejects. @param periodMs until the next one. */
+  tick(periodMs: number): Promise<void> {
     if (this.busy || this.stopped) return this.running;
     return this.alone(async () => {
       await this.checkpointIfDue();
-      await this.work_(budgetMs);
+      await this.goOn(periodMs);
     }).catch((error: unknown) =>
       this.deps.logger.error({ err: error, device: this.deps.device.name }, 'housekeeping met an error'),
     );
@@ -128,10 +129,12 @@ export class Housekeeper {
     return this.deps.device.share.settled.join();
   }
 
-  private async work_(budgetMs: number): Promise<void> {
-    const { clock } = this.deps;
+  private async goOn(periodMs: number): Promise<void> {
+    const { clock, config, device } = this.deps;
     const startedMs = clock.nowMs();
     if (this.work === undefined && !(await this.isRoundDue())) return;
+    const least = (await device.space.isLow()) ? HOUSEKEEPING_PERCENT_WHEN_LOW : 0;
+    const budgetMs = (periodMs * Math.max(config.housekeeping_percent, least)) / 100;
     this.work ??= this.round();
     for (;;) {
       const { done } = await this.work.next();

@@ -35,7 +35,7 @@ function writeObject(key: Buffer, { policyIndex, partition, hash }: ObjectKey): 
 }
 
 /** @returns bounds of the keys of an object's versions: from (inclusive) and to (exclusive). */
-export function boundsOf(object: ObjectKey): { from: Buffer; to: Buffer } {
+export function boundsOf(object: ObjectKey): { from: Buffer<ArrayBuffer>; to: Buffer<ArrayBuffer> } {
   const from = Buffer.allocUnsafe(TICKS_AT);
   writeObject(from, object);
   const to = Buffer.alloc(VERSION_KEY_BYTES + 1, AFTER_ALL);

@@ -17,8 +17,12 @@ export interface VersionIndex {
   versions(object: ObjectKey): Promise<IndexedVersion[]>;
   /** The same down to the newest data or tombstone: what the fold is made of. Costs no more where much has been overwritten. */
   newest(object: ObjectKey): Promise<IndexedVersion[]>;
+  /** `newest` of each of many objects, for less: what has come since this was called may be missing. */
+  newestOf(objects: readonly ObjectKey[]): Promise<IndexedVersion[][]>;
   /** What there is of one version, wherever it is. */
   find(object: ObjectKey, version: VersionIdentity): Promise<IndexedVersion | undefined>;
+  /** `find` for each of many. */
+  findAll(wanted: readonly { object: ObjectKey; version: VersionIdentity }[]): Promise<(IndexedVersion | undefined)[]>;
   put(changes: readonly IndexChange[]): Promise<void>;
   flush(): Promise<void>;
   /** All versions in the order of their keys, from `after` (exclusive) on, at most `limit`. */

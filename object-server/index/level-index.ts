@@ -114,6 +114,35 @@ class LevelIndex implements VersionIndex {
     return this.read(object, VERSIONS_AT_FIRST, ({ kind }) => kind !== 'metadata');
   }
 
+  async newestOf(objects: readonly ObjectKey[]): Promise<IndexedVersion[][]> {
+    return this.guarded(async () => {
+      const { from, to } = VERSION_SPACE_BOUNDS;
+      const iterator = this.db.iterator({ gte: from, lt: to, fillCache: false });
+      const all: IndexedVersion[][] = [];
+      try {
+        for (const object of objects) {
+          const bounds = boundsOf(object);
+          iterator.seek(bounds.from);
+          all.push(await readNewest(iterator, bounds.to));
+        }
+        return all;
+      } finally {
+        iterator.close().catch(() => undefined);
+      }
+    });
+  }
+
+  async findAll(
+    wanted: readonly { object: ObjectKey; version: VersionIdentity }[],
+  ): Promise<(IndexedVersion | undefined)[]> {
+    const keys = wanted.map(({ object, version }) => encodeVersionKey(object, version));
+    const values = await this.guarded(() => this.db.getMany(keys, { fillCache: false }));
+    return keys.map((key, place) => {
+      const value = values[place];
+      return value && decodeVersion(key, value);
+    });
+  }
+
   async find(object: ObjectKey, version: VersionIdentity): Promise<IndexedVersion | undefined> {
     const key = encodeVersionKey(object, version);
     const value = await this.guarded(() => this.db.get(key));
@@ -193,6 +222,24 @@ class LevelIndex implements VersionIndex {
       return await work();
     } catch (error) {
       throw new IndexError('the index cannot be used', error);
+    }
+  }
+}
+
+/** From where the iterator stands to the first data or tombstone, or to the end of the object. */
+async function readNewest(
+  iterator: { nextv(size: number): Promise<[Buffer, Buffer][]> },
+  end: Buffer,
+): Promise<IndexedVersion[]> {
+  const found: IndexedVersion[] = [];
+  for (let size = 1; ; size = VERSIONS_AT_FIRST) {
+    const step = await iterator.nextv(size);
+    if (step.length === 0) return found;
+    for (const [key, value] of step) {
+      if (key.compare(end) >= 0) return found;
+      const version = decodeVersion(key, value);
+      found.push(version);
+      if (version.kind !== 'metadata') return found;
     }
   }
 }

@@ -77,6 +77,22 @@ export function describeVersionIndex(name: string, open: () => Promise<IndexUnde
       expect(await index.versions(OBJECT)).toHaveLength(602);
     });
 
+    it('reads many objects, and finds many versions, in the order they were asked for', async () => {
+      const other = { ...OBJECT, hash: Buffer.alloc(16, 0xff) };
+      const posts = [9, 8, 7, 6, 5, 4].map((ticks) => indexedVersion(ticks, { kind: 'metadata' }));
+      await index.put([...posts, indexedVersion(3), indexedVersion(2)].map((version) => putOf(version)));
+      await index.put([putOf(indexedVersion(1, { kind: 'tombstone' }), other)]);
+      const none = { ...OBJECT, partition: 99 };
+      expect(await index.newestOf([other, none, OBJECT])).toEqual([
+        [indexedVersion(1, { kind: 'tombstone' })],
+        [],
+        [...posts, indexedVersion(3)],
+      ]);
+      const wanted = [other, OBJECT].map((object) => ({ object, version: indexedVersion(2) }));
+      expect(await index.findAll(wanted)).toEqual([undefined, indexedVersion(2)]);
+      expect([await index.newestOf([]), await index.findAll([])]).toEqual([[], []]);
+    });
+
     it('replaces where a version is, and removes it', async () => {
       const moved = indexedVersion(5, { location: { segment: 9, generation: 77, offset: 12, lengthBytes: 3 } });
       await index.put([putOf(indexedVersion(5)), putOf(indexedVersion(6))]);

@@ -109,6 +109,14 @@ class MemoryIndex implements VersionIndex {
     return base === -1 ? all : all.slice(0, base + 1);
   }
 
+  newestOf(objects: readonly ObjectKey[]): Promise<IndexedVersion[][]> {
+    return Promise.all(objects.map((object) => this.newest(object)));
+  }
+
+  findAll(wanted: readonly { object: ObjectKey; version: VersionIdentity }[]): Promise<(IndexedVersion | undefined)[]> {
+    return Promise.all(wanted.map(({ object, version }) => this.find(object, version)));
+  }
+
   async find(object: ObjectKey, version: VersionIdentity): Promise<IndexedVersion | undefined> {
     await this.turn();
     const key = encodeVersionKey(object, version);
