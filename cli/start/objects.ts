@@ -94,16 +94,12 @@ export async function startDataPath(
 function mainCallsOf(node: TrustingNode, listings: LocalListingStore): MainCalls {
   return {
     verify: (token) => node.verifier.verify(token),
-    accountInfo: (...args) => listings.accountInfo(...args),
     updateAccount: (...args) => listings.updateAccount(...args),
     removeAccount: (...args) => listings.removeAccount(...args),
-    listContainers: (...args) => listings.listContainers(...args),
     applyContainerRows: (...args) => listings.applyContainerRows(...args),
-    containerInfo: (...args) => listings.containerInfo(...args),
     createContainer: (...args) => listings.createContainer(...args),
     updateContainer: (...args) => listings.updateContainer(...args),
     removeContainer: (...args) => listings.removeContainer(...args),
-    listObjects: (...args) => listings.listObjects(...args),
     applyObjectRows: (...args) => listings.applyObjectRows(...args),
     applyObjectUpdates: (...args) => listings.applyObjectUpdates(...args),
   };

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Identity } from '../../auth/guard/contract.ts';
 import type { LogLevel } from '../../common/log.ts';
 import type { ListingStore } from '../../container-server/contract.ts';
+import type { ListingReads } from '../../container-server/reader.ts';
 import type { ObjectServerConfig } from '../../object-server/config.ts';
 import type { ProxyConfig } from '../../proxy/config.ts';
 import type { ClusterSecrets } from '../cluster-secrets.ts';
@@ -36,8 +37,11 @@ export interface DataWorkerSetup {
   control: MessagePort;
 }
 
+/** Changes of this node's listings. */
+export type ListingWrites = Omit<ListingStore, keyof ListingReads>;
+
 /** The main thread, as a worker calls it. */
-export interface MainCalls extends ListingStore {
+export interface MainCalls extends ListingWrites {
   verify(token: string): Promise<Identity | undefined>;
 }
 

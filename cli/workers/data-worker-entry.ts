@@ -9,6 +9,7 @@ import type { Service } from '../../common/http/app.ts';
 import { createLogger } from '../../common/log.ts';
 import { rpcClient, serveRpc } from '../../common/rpc/port-rpc.ts';
 import { openContainerChanges } from '../../container-server/changes.ts';
+import { openListingReader } from '../../container-server/reader.ts';
 import { buildObjectServer } from '../../object-server/service.ts';
 import { openObjectStore } from '../../object-server/store.ts';
 import { buildProxy, type ProxyDeps } from '../../proxy/service.ts';
@@ -16,6 +17,7 @@ import { ringOf } from '../../ring/lookup.ts';
 import { createNodeDirectory } from '../node-directory.ts';
 import type { DataWorkerSetup, ListenPlan, MainCalls, SocketSpec, WorkerCalls } from './contract.ts';
 import { DrainGate } from './drain-gate.ts';
+import { workerListings } from './worker-listings.ts';
 
 /** One data worker: a whole proxy with its node's devices in process. It shares the ring and the epoch with the others, nothing else. */
 const setup = workerData as DataWorkerSetup;
@@ -23,18 +25,18 @@ const logger = createLogger(setup.logLevel);
 const main = rpcClient<MainCalls>(setup.main).remote;
 const gate = new DrainGate();
 
+const devices = setup.node.devices.map((name) => ({ name, path: join(setup.dataPath, 'devices', name) }));
+const reader = await openListingReader({ devices, logger });
+const listings = workerListings(reader, main);
+
 const directory = createNodeDirectory({
   node: setup.node,
   clusterKey: setup.secrets.clusterKey,
   clock: systemClock,
-  localListings: () => main,
+  localListings: () => listings,
 });
 const objects = openObjectStore({
-  devices: setup.node.devices.map((name) => ({
-    name,
-    path: join(setup.dataPath, 'devices', name),
-    share: setup.deviceShares[name],
-  })),
+  devices: devices.map((device) => ({ ...device, share: setup.deviceShares[device.name] })),
   lane: setup.index,
   clock: systemClock,
   logger,
@@ -57,7 +59,11 @@ const calls: WorkerCalls = {
     await gate.drain(limitMs);
     for (const service of started.reverse()) await service.stop();
   },
-  closeDevices: () => objects.stop(),
+  async closeDevices() {
+    await objects.stop();
+    // The main thread, which opened the listings first, closes them last: the cache that all read through is its.
+    await reader.close();
+  },
 };
 serveRpc<WorkerCalls>(setup.control, calls);
 
