@@ -20,6 +20,8 @@ export const LAYOUT_STEP_BYTES = 64 << 10;
 /** First and largest step of zeroing ahead in a fresh segment: small devices stay small. */
 export const FIRST_ZERO_BYTES = 256 << 10;
 export const MOST_ZERO_BYTES = 2 << 20;
+/** Batches from this size on are written where nothing has been zeroed. */
+export const GROWING_BATCH_BYTES = 64 << 10;
 /** Segment files that one reader keeps open. */
 export const MOST_OPEN_SEGMENTS = 128;
 /** Needles up to this size are read into memory that they share with others, allocated in pieces of READ_POOL_BYTES. */

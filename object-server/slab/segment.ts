@@ -1,6 +1,6 @@
 import { invariant, systemErrorCode } from '../../common/errors.ts';
 import type { DiskFile } from '../disk/contract.ts';
-import { BLOCK_BYTES, FIRST_ZERO_BYTES, MOST_ZERO_BYTES, SEGMENT_HEADER_BYTES } from './limits.ts';
+import { BLOCK_BYTES, FIRST_ZERO_BYTES, GROWING_BATCH_BYTES, MOST_ZERO_BYTES, SEGMENT_HEADER_BYTES } from './limits.ts';
 import type { SegmentIdentity } from './needle.ts';
 
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
@@ -14,7 +14,8 @@ const ZEROS = Buffer.alloc(MOST_ZERO_BYTES);
 /**
  * A segment that one writer appends to: where the next batch goes, and how far its blocks have been written before.
  *
- * A fresh file is zeroed ahead of the writer: to overwrite written blocks costs the file system no journal commit, to grow a file does.
+ * A fresh file is zeroed ahead of small batches: to overwrite written blocks costs the file system no journal commit, to grow a file
+ * does. Large batches grow it: one commit for all of them costs less than to write everything twice.
  */
 export class Segment implements SegmentIdentity {
   readonly segment: number;
@@ -49,7 +50,8 @@ export class Segment implements SegmentIdentity {
 
   /** Whether a batch of this size can be written at once: else `zeroFor` it. */
   isReadyFor(sizeBytes: number): boolean {
-    return this.position + sizeBytes <= this.zeroedTo;
+    if (this.position + sizeBytes <= this.zeroedTo) return true;
+    return sizeBytes >= GROWING_BATCH_BYTES && !this.zeroing; // zeros on their way would come down on it
   }
 
   /**
@@ -74,7 +76,9 @@ export class Segment implements SegmentIdentity {
     invariant(sizeBytes % BLOCK_BYTES === 0 && this.isReadyFor(sizeBytes), 'a batch where nothing may be written');
     const position = this.position;
     this.position += sizeBytes;
-    if (this.zeroedTo < this.limit && this.zeroedTo - this.position < this.stepBytes) this.zeroAhead();
+    this.zeroedTo = Math.max(this.zeroedTo, this.position);
+    const isShort = this.zeroedTo < this.limit && this.zeroedTo - this.position < this.stepBytes;
+    if (isShort && sizeBytes < GROWING_BATCH_BYTES) this.zeroAhead();
     await this.file.write(parts, position);
   }
 
