@@ -184,7 +184,7 @@ export function raise(values: BigInt64Array, place: number, value: bigint): void
 
 export function countSegments({ segments }: DeviceShare, state: number): number {
   let count = 0;
-  for (const found of segments) if (found === state) count += 1;
+  for (let segment = segments.indexOf(state); segment >= 0; segment = segments.indexOf(state, segment + 1)) count += 1;
   return count;
 }
 

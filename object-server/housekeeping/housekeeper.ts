@@ -202,9 +202,12 @@ export class Housekeeper {
     const used = countSegments(share, SegmentState.sealed) + countSegments(share, SegmentState.open);
     const keep = isLow ? LEAST_FREE_SEGMENTS : Math.max(LEAST_FREE_SEGMENTS, Math.ceil(used * MOST_FREE_PART));
     let excess = countSegments(share, SegmentState.free) - keep;
-    for (let segment = share.segments.length - 1; segment >= 0 && excess > 0; segment -= 1) {
-      if (Atomics.load(share.segments, segment) !== SegmentState.free) continue;
+    const { segments } = share;
+    for (let end = segments.length; end > 0 && excess > 0; ) {
+      const segment = segments.lastIndexOf(SegmentState.free, end - 1);
+      if (segment < 0) return;
       if (await removeSegment({ disk, folder: foldersOf(path).slabs, share }, segment)) excess -= 1;
+      end = segment;
     }
   }
 

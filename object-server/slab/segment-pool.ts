@@ -55,8 +55,8 @@ export class SegmentPool {
     const { segments } = this.deps.share;
     if (leave > 0) {
       let free = 0;
-      for (let segment = 0; segment < segments.length && free <= leave; segment += 1)
-        if (Atomics.load(segments, segment) === SegmentState.free) free += 1;
+      let segment = segments.indexOf(SegmentState.free);
+      for (; segment >= 0 && free <= leave; segment = segments.indexOf(SegmentState.free, segment + 1)) free += 1;
       if (free <= leave) return undefined;
     }
     return take(segments, SegmentState.free);
@@ -114,11 +114,7 @@ async function begin(file: DiskFile, next: Omit<SegmentHeader, 'stamp'>, firstBy
 
 /** The first segment in a state, now open. */
 function take(segments: Int32Array, state: number): number | undefined {
-  for (let segment = 0; segment < segments.length; segment += 1)
-    if (
-      Atomics.load(segments, segment) === state &&
-      Atomics.compareExchange(segments, segment, state, SegmentState.open) === state
-    )
-      return segment;
+  for (let segment = segments.indexOf(state); segment >= 0; segment = segments.indexOf(state, segment + 1))
+    if (Atomics.compareExchange(segments, segment, state, SegmentState.open) === state) return segment;
   return undefined;
 }
