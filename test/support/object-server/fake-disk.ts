@@ -7,6 +7,8 @@ import { FakeNames } from './fake-names.ts';
 export interface DiskOperation {
   kind: 'open' | 'read' | 'write' | 'sync' | 'truncate' | 'rename' | 'remove' | 'makeFolder' | 'syncFolder';
   path: string;
+  /** It changes nothing. */
+  readOnly: boolean;
 }
 
 export interface FakeDiskOptions {
@@ -38,7 +40,7 @@ export class FakeDisk implements Disk {
 
   async open(path: string, options: OpenOptions): Promise<DiskFile> {
     const place = normalize(path);
-    return this.operate({ kind: 'open', path: place }, () => {
+    return this.operate({ kind: 'open', path: place, readOnly: !options.write }, () => {
       let inode = this.names.seen.get(place);
       if (inode && options.exclusive) throw systemError('EEXIST', 'open', place);
       if (!inode) {
@@ -60,7 +62,9 @@ export class FakeDisk implements Disk {
       if (!inode || !this.folders.has(dirname(place))) throw systemError('ENOENT', 'rename', source);
       this.names.rename(source, place, inode);
     };
-    await this.operate({ kind: 'rename', path: place }, effect, () => maybe(this.options.random, effect));
+    await this.operate({ kind: 'rename', path: place, readOnly: false }, effect, () =>
+      maybe(this.options.random, effect),
+    );
   }
 
   async remove(path: string): Promise<void> {
@@ -70,19 +74,21 @@ export class FakeDisk implements Disk {
       if (!inode) throw systemError('ENOENT', 'unlink', place);
       this.names.unlink(place, inode);
     };
-    await this.operate({ kind: 'remove', path: place }, effect, () => maybe(this.options.random, effect));
+    await this.operate({ kind: 'remove', path: place, readOnly: false }, effect, () =>
+      maybe(this.options.random, effect),
+    );
   }
 
   async makeFolder(path: string): Promise<void> {
     const place = normalize(path);
-    await this.operate({ kind: 'makeFolder', path: place }, () => {
+    await this.operate({ kind: 'makeFolder', path: place, readOnly: false }, () => {
       for (let folder = place; folder !== dirname(folder); folder = dirname(folder)) this.folders.add(folder);
     });
   }
 
   async list(folder: string): Promise<string[]> {
     const place = normalize(folder);
-    return this.operate({ kind: 'read', path: place }, () => {
+    return this.operate({ kind: 'read', path: place, readOnly: true }, () => {
       const entries = [...this.names.seen.keys(), ...this.folders].filter((path) => dirname(path) === place);
       const names = entries.filter((path) => path !== place).map((path) => path.slice(join(place, '/').length));
       return this.options.random.shuffle(names);
@@ -91,16 +97,16 @@ export class FakeDisk implements Disk {
 
   async syncFolder(path: string): Promise<void> {
     const place = normalize(path);
-    await this.operate({ kind: 'syncFolder', path: place }, () => this.names.sync(place));
+    await this.operate({ kind: 'syncFolder', path: place, readOnly: false }, () => this.names.sync(place));
   }
 
   async sizeOf(path: string): Promise<number | undefined> {
     const place = normalize(path);
-    return this.operate({ kind: 'read', path: place }, () => this.names.seen.get(place)?.sizeBytes);
+    return this.operate({ kind: 'read', path: place, readOnly: true }, () => this.names.seen.get(place)?.sizeBytes);
   }
 
   async space(): Promise<{ freeBytes: number; totalBytes: number }> {
-    const totalBytes = this.options.capacityBytes ?? 1 << 40;
+    const totalBytes = this.options.capacityBytes ?? 2 ** 40;
     return { freeBytes: Math.max(0, totalBytes - this.usedBytes()), totalBytes };
   }
 
@@ -153,7 +159,7 @@ export class FakeDisk implements Disk {
     const write = (parts: readonly Uint8Array[], position: number) => {
       if (!options.write) throw systemError('EBADF', 'write', path);
       const bytes = Buffer.concat(parts);
-      const operation = { kind: 'write', path } as const;
+      const operation = { kind: 'write', path, readOnly: false } as const;
       const effect = () => {
         const mostBytes = inode.allocatedBytes + this.roomBytes();
         if (position + bytes.length > mostBytes) {
@@ -175,7 +181,7 @@ export class FakeDisk implements Disk {
       return this.operate(operation, effect, strike);
     };
     return {
-      read: (into, position) => operate({ kind: 'read', path }, () => inode.read(into, position)),
+      read: (into, position) => operate({ kind: 'read', path, readOnly: true }, () => inode.read(into, position)),
       readNow: (into, position) => {
         assertOpen();
         if (this.dead) throw systemError('EIO', 'read', path);
@@ -187,12 +193,12 @@ export class FakeDisk implements Disk {
       },
       sync: () =>
         operate(
-          { kind: 'sync', path },
+          { kind: 'sync', path, readOnly: false },
           () => inode.makeStable(),
           () => inode.failSync(random),
         ),
-      sizeBytes: () => operate({ kind: 'read', path }, () => inode.sizeBytes),
-      truncate: (sizeBytes) => operate({ kind: 'truncate', path }, () => inode.truncate(sizeBytes)),
+      sizeBytes: () => operate({ kind: 'read', path, readOnly: true }, () => inode.sizeBytes),
+      truncate: (sizeBytes) => operate({ kind: 'truncate', path, readOnly: false }, () => inode.truncate(sizeBytes)),
       close: async () => {
         if (closed) return;
         closed = true;

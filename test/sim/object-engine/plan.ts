@@ -1,0 +1,56 @@
+import type { SeededRandom } from '../../support/simulation/seeded-random.ts';
+
+/** What kind of a run a seed makes. */
+export interface Plan {
+  seed: number;
+  devices: number;
+  lanes: number;
+  /** Objects per device. */
+  names: number;
+  /** Operations at a time. */
+  clients: number;
+  /** Operations between two starts. */
+  operations: number;
+  /** Starts that end in a power cut or, some of them, in a clean stop. */
+  lives: number;
+  latePercent: number;
+  gonePercent: number;
+  /** Of each disk operation, in the lives that have faults at all. */
+  faultChance: number;
+  capacityBytes: number | undefined;
+  /** Part of the bodies that are too large for slabs, percent. */
+  largePercent: number;
+  /** Part of the disk that is kept free, percent. */
+  reservePercent: number;
+  /** Bits are lost between two lives. */
+  flips: boolean;
+  segmentBytes: number;
+  /** Part of a segment that must be dead before it is compacted, percent. */
+  compactPercent: number;
+  /** Whether housekeeping runs by itself, too. */
+  timers: boolean;
+}
+
+export function planOf(seed: number, random: SeededRandom): Plan {
+  const kind = random.below(100);
+  const isSmall = kind >= 15 && kind < 25;
+  return {
+    seed,
+    devices: random.pick([1, 1, 2]),
+    lanes: random.pick([1, 2, 2, 3]),
+    names: 1 + random.below(5),
+    clients: 1 + random.below(6),
+    operations: 5 + random.below(40),
+    lives: 1 + random.below(4),
+    latePercent: random.pick([0, 10, 50]),
+    gonePercent: random.pick([0, 0, 0, 10]),
+    faultChance: kind < 15 || kind >= 97 ? random.pick([0.002, 0.02]) : 0,
+    capacityBytes: isSmall ? 800_000 + random.below(2_000_000) : undefined,
+    reservePercent: 20,
+    flips: kind >= 97,
+    segmentBytes: isSmall ? 16 << 10 : random.pick([16 << 10, 32 << 10, 128 << 10]),
+    largePercent: isSmall ? 40 : 3,
+    compactPercent: random.pick([1, 20, 60]),
+    timers: random.chance(0.3),
+  };
+}
