@@ -7,7 +7,9 @@ import type { AuthConfig } from './config.ts';
 import type { Policy } from './guard/contract.ts';
 import type { SharedEpoch } from './guard/shared-epoch.ts';
 import { MOST_ATTEMPTS } from './limits.ts';
+import type { FailureLimiter } from './passwords/failure-limiter.ts';
 import type { PasswordHasher } from './passwords/password-hasher.ts';
+import type { PasswordRules } from './passwords/rules.ts';
 import type { Tables } from './store/tables.ts';
 import type { FernetKeyRepository } from './tokens/fernet-keys.ts';
 
@@ -33,6 +35,8 @@ export interface AuthContext {
   /** Encrypt the blobs of credentials. */
   credentialKeys: FernetKeyRepository;
   passwords: PasswordHasher;
+  passwordRules: PasswordRules;
+  failures: FailureLimiter;
   builtIn: readonly BuiltInService[];
   /** Where clients reach identity, without `/v3` and without a trailing slash. */
   publicUrl: string;

@@ -70,6 +70,25 @@ export function passwordQueueFull(): ApiError {
   });
 }
 
+/** A right password that has expired. Said to who knows it, so that it can be changed. */
+export function passwordExpired(userId: string, wwwAuthenticate: string): ApiError {
+  return new ApiError({
+    status: 401,
+    code: 'PasswordExpired',
+    message: `The password is expired and needs to be changed for user: ${userId}.`,
+    headers: { 'www-authenticate': wwwAuthenticate },
+  });
+}
+
+export function tooManyFailures(retryAfterS: number): ApiError {
+  return new ApiError({
+    status: 429,
+    code: 'TooManyFailedLogins',
+    message: 'Too many failed logins. Try again later.',
+    headers: { 'retry-after': String(retryAfterS) },
+  });
+}
+
 export function notBuilt(what: string): ApiError {
   return new ApiError({ status: 501, code: 'NotImplemented', message: `${what} are not implemented by this server.` });
 }

@@ -37,6 +37,10 @@ export const SIGNATURE_SKEW_MS = 900_000;
 export const SIGNED_URL_MS = 604_800_000;
 /** Longest blob of a credential, in characters. */
 export const MOST_BLOB_LENGTH = 65_536;
+/** Callers whose failed logins are counted at a time. */
+export const MOST_COUNTED_CALLERS = 10_000;
+/** How many times as many failures one address may have as one user from it. */
+export const ADDRESS_FACTOR = 10;
 /** How often a change that lost a race is decided again. */
 export const MOST_ATTEMPTS = 20;
 /** Fernet key files that are read; the configuration allows fewer. */

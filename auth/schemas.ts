@@ -19,7 +19,7 @@ const text = Type.String({ maxLength: 16_384 });
 const password = Type.String({ minLength: 1, maxLength: MOST_PASSWORD_LENGTH });
 const optionValue = orNull(Type.Boolean());
 
-/** Options that mean something here. Others are refused: to accept a second factor and not ask for it would be a lie. */
+/** Options that mean something here; others are refused. */
 const resourceOptions = Type.Object({ immutable: Type.Optional(optionValue) }, { additionalProperties: false });
 const userOptions = Type.Object(
   {
@@ -28,6 +28,10 @@ const userOptions = Type.Object(
     ignore_password_expiry: Type.Optional(optionValue),
     ignore_lockout_failure_attempts: Type.Optional(optionValue),
     ignore_user_inactivity: Type.Optional(optionValue),
+    multi_factor_auth_enabled: Type.Optional(optionValue),
+    multi_factor_auth_rules: Type.Optional(
+      orNull(Type.Array(Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 8 }), { maxItems: 16 })),
+    ),
   },
   { additionalProperties: false },
 );
@@ -218,6 +222,9 @@ export const authRequest = Type.Object({
         }),
       ),
       token: Type.Optional(Type.Object({ id: Type.String({ minLength: 1, maxLength: 4096 }) })),
+      totp: Type.Optional(
+        Type.Object({ user: Type.Intersect([reference, Type.Object({ passcode: Type.String({ maxLength: 64 }) })]) }),
+      ),
       application_credential: Type.Optional(
         Type.Object({
           id: Type.Optional(id),

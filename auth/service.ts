@@ -18,7 +18,9 @@ import type { TokenVerifier } from './guard/contract.ts';
 import { createPolicy } from './guard/policy.ts';
 import type { SharedEpoch } from './guard/shared-epoch.ts';
 import { MOST_BODY_BYTES, REVOCATION_SWEEP_MS } from './limits.ts';
+import { FailureLimiter } from './passwords/failure-limiter.ts';
 import { PasswordHasher } from './passwords/password-hasher.ts';
+import { PasswordRules } from './passwords/rules.ts';
 import { identityPolicy } from './policy-defaults.ts';
 import { registerApplicationCredentialRoutes } from './routes/application-credentials.ts';
 import { registerAuthScopeRoutes } from './routes/auth-scopes.ts';
@@ -126,6 +128,8 @@ function contextOf(deps: AuthDeps): AuthContext {
     fernetKeys: new FernetKeyRepository(join(deps.dataFolder, 'keys', 'fernet'), clock),
     credentialKeys: new FernetKeyRepository(join(deps.dataFolder, 'keys', 'credential'), clock),
     passwords: new PasswordHasher(config.password_hash_cost),
+    passwordRules: new PasswordRules(config),
+    failures: new FailureLimiter(config.login_failures_per_minute, clock),
     builtIn: deps.catalog,
     publicUrl: deps.publicUrl.replace(/\/+$/, ''),
   };

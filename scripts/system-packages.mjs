@@ -17,6 +17,7 @@ const PACKAGES = [
   'qemu-system-x86',
   'qemu-utils',
   'rclone',
+  'tempest',
   'xorriso',
   'zstd',
 ];

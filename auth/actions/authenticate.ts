@@ -1,11 +1,14 @@
 import type { AuthContext } from '../context.ts';
-import { refused } from '../errors.ts';
+import { passwordExpired, refused, tokenNotFound } from '../errors.ts';
 import { verifyApplicationSecret } from '../passwords/application-secret.ts';
 import type { ApplicationCredentialRecord, UserRecord } from '../store/records.ts';
 import { nameKey } from '../store/tables.ts';
 import type { AuthMethod } from '../tokens/payload.ts';
+import { authenticateByTotp } from './authenticate-totp.ts';
 import { resolveDelegation } from './delegation.ts';
+import { factorsSuffice } from './factor-rules.ts';
 import type { Authenticated } from './issue-token.ts';
+import { countAttempt } from './login-failures.ts';
 import { type DomainReference, findDomain } from './resolve-scope.ts';
 import { resolveToken } from './resolve-token.ts';
 
@@ -15,6 +18,8 @@ export type UserReference = { id: string } | { name: string; domain: DomainRefer
 export interface Proofs {
   password?: { user: UserReference; password: string };
   token?: { id: string };
+  /** With another proof only: six digits prove little by themselves. */
+  totp?: { user: UserReference; passcode: string };
   applicationCredential?: { credential: { id: string } | { name: string; user: UserReference }; secret: string };
 }
 
@@ -22,7 +27,8 @@ export interface Proofs {
  * Checks every proof that is presented; all must hold and name one user.
  *
  * @returns undefined for any refusal. Why is not told: not whether the user exists, is disabled, or the password was wrong.
- * @throws ApiError 403 for a token that was delegated: it makes no other; 503 when too many passwords are being checked.
+ * @throws ApiError 401 in words for a right password that has expired; 403 for a token that was delegated: it makes no other; 404 for
+ * a token that does not hold; 503 when too many passwords are being checked.
  */
 export async function authenticate(context: AuthContext, proofs: Proofs): Promise<Authenticated | undefined> {
   const sinceMs = Math.floor(context.clock.nowMs());
@@ -37,14 +43,23 @@ export async function authenticate(context: AuthContext, proofs: Proofs): Promis
   }
   if (proofs.token) {
     const state = await resolveToken(context, proofs.token.id);
-    if (!state || (user && user.id !== state.user.id)) return undefined;
+    if (!state) throw tokenNotFound();
+    if (user && user.id !== state.user.id) return undefined;
     if (state.payload.delegation) throw refused('A delegated token cannot be exchanged for another token.');
     user = state.user;
     parent = state.payload;
     methods.push(...state.payload.methods, 'token');
   }
+  if (proofs.totp) {
+    const named = await findUser(context, proofs.totp.user);
+    // Asked for after the others, so that a code is not spent on a wrong password.
+    if (!user || named?.id !== user.id || !(await authenticateByTotp(context, user, proofs.totp.passcode)))
+      return undefined;
+    methods.push('totp');
+  }
   const userDomain = user && (await findDomain(context, { id: user.domainId }));
-  if (!user || !userDomain?.enabled) return undefined;
+  if (!user || !userDomain?.enabled || !factorsSuffice(user, methods)) return undefined;
+  if (proofs.password) assertPasswordLasts(context, user);
   return { user, userDomain, methods: [...new Set(methods)], sinceMs, ...(parent ? { parent } : {}) };
 }
 
@@ -86,7 +101,7 @@ export async function authenticateByPassword(
 ): Promise<UserRecord | undefined> {
   const user = await findUser(context, reference);
   const verdict = await context.passwords.verify(password, user?.passwordHash);
-  if (!user || !verdict.matches || !user.enabled) return undefined;
+  if (!user || !(await countAttempt(context, user, verdict.matches)) || !user.enabled) return undefined;
   const { rehash } = verdict;
   if (rehash !== undefined) {
     // Only if the password is still the one that was checked.
@@ -95,6 +110,11 @@ export async function authenticateByPassword(
     );
   }
   return user;
+}
+
+function assertPasswordLasts({ passwordRules, clock, publicUrl }: AuthContext, user: UserRecord): void {
+  const endMs = passwordRules.expiresAtMs(user);
+  if (endMs !== null && endMs <= clock.nowMs()) throw passwordExpired(user.id, `Keystone uri="${publicUrl}"`);
 }
 
 async function findUser(context: AuthContext, reference: UserReference): Promise<UserRecord | undefined> {

@@ -39,6 +39,8 @@ const REFERENCES: Readonly<Record<Kind, (context: AuthContext, id: string) => Pr
     await removeAssignments(context, await tables.assignments.ofActor('user', id));
     for (const groupId of await tables.memberships.groupsOf(id)) await removeMembership(context, id, groupId);
     await removeOwned(context, tables.applicationCredentials, 'user', id);
+    const failures = await tables.loginFailures.get(id);
+    if (failures) await commitAndRevoke(context, tables.loginFailures.remove(failures));
     await removeOwned(context, tables.accessRules, 'user', id);
     await removeOwned(context, tables.credentials, 'user', id);
     await removeOwned(context, tables.trusts, 'trustor', id);

@@ -1,7 +1,9 @@
+import type { AuthContext } from '../context.ts';
 import type { TokenBody } from '../contract.ts';
 import type { Identity, NamedInDomain, Scope } from '../guard/contract.ts';
+import type { PasswordRules } from '../passwords/rules.ts';
 import type { ProjectRecord, RoleRecord, UserRecord } from '../store/records.ts';
-import { isoMicroseconds } from '../times.ts';
+import { isoMicroseconds, naiveMicroseconds } from '../times.ts';
 import type { TokenPayload } from '../tokens/payload.ts';
 import { describeDelegation, type LiveDelegation } from './delegation.ts';
 
@@ -47,11 +49,11 @@ function scopeOfState(scope: ScopeState): Scope {
 }
 
 /** The `token` object, without its catalog. Spec: Identity API v3, "Authentication and token management". */
-export function tokenBodyOf(state: TokenState): TokenBody {
+export function tokenBodyOf({ passwordRules }: AuthContext, state: TokenState): TokenBody {
   const { payload, user, userDomain, scope, roles } = state;
   const body: TokenBody = {
     methods: [...payload.methods],
-    user: { ...namedInDomain(user, userDomain), password_expires_at: null },
+    user: { ...namedInDomain(user, userDomain), password_expires_at: expiryOf(passwordRules, user) },
     audit_ids: [...payload.auditIds],
     issued_at: isoMicroseconds(payload.issuedAtMs),
     expires_at: isoMicroseconds(payload.expiresAtMs),
@@ -66,6 +68,12 @@ export function tokenBodyOf(state: TokenState): TokenBody {
     body.project = namedInDomain(scope.project, scope.domain);
   }
   return body;
+}
+
+/** When a user's password ends, as the API shows it. */
+export function expiryOf(rules: PasswordRules, user: UserRecord): string | null {
+  const endMs = rules.expiresAtMs(user);
+  return endMs === null ? null : naiveMicroseconds(endMs);
 }
 
 /** How a token's body tells what it was made from. An EC2 key shows in its methods only. */

@@ -34,7 +34,7 @@ export function createUser(context: AuthContext, identity: Identity, body: UserB
       enabled: body.enabled ?? true,
       description: body.description ?? null,
       defaultProjectId: body.default_project_id ?? null,
-      passwordHash: body.password ? await context.passwords.hash(body.password) : null,
+      passwordHash: typeof body.password === 'string' ? await hashed(context, body.password) : null,
       passwordChangedMs: hasPassword ? Math.floor(context.clock.nowMs()) : null,
       options: mergedOptions({}, body.options),
       extra: extraOf(userSchema, body),
@@ -71,7 +71,7 @@ export function updateUser(
       defaultProjectId: body.default_project_id === undefined ? record.defaultProjectId : body.default_project_id,
       options: mergedOptions(record.options, body.options),
       extra: mergedExtra(record.extra, extraOf(userSchema, body)),
-      ...(body.password === undefined ? {} : await newPassword(context, body.password)),
+      ...(body.password === undefined ? {} : await newPassword(context, record, body.password)),
     };
     if (!enabled) next.tokensNotBeforeMs = Math.floor(context.clock.nowMs());
     await replaceNamed(context, context.tables.users, 'user', current, next);
@@ -84,7 +84,7 @@ export function updateUser(
  * has expired can do it.
  *
  * @returns false when the old password is wrong or there is no such enabled user: which of them is not told.
- * @throws ApiError 403 where an administrator has locked the password, 400 where old and new are the same.
+ * @throws ApiError 403 where an administrator has locked the password, 400 for a new one that the rules refuse.
  */
 export async function changeOwnPassword(
   context: AuthContext,
@@ -95,7 +95,9 @@ export async function changeOwnPassword(
   if (!user) return false;
   if (user.options['lock_password'] === true) throw refused('The password of this user is locked.');
   if (original === password) throw badRequest('The new password must differ from the old one.');
-  const changes = await newPassword(context, password);
+  context.passwordRules.assertOldEnough(user, context.clock.nowMs());
+  await context.passwordRules.assertNew(user, password);
+  const changes = await newPassword(context, user, password);
   return withRetries(async () => {
     const current = await context.tables.users.get(id);
     // Changed by somebody else while this one was checked and hashed: the old password that was proved is no proof any longer.
@@ -113,10 +115,17 @@ export async function deleteUser(context: AuthContext, identity: Identity, id: s
   });
 }
 
-async function newPassword(context: AuthContext, password: string | null) {
-  const passwordHash = password === null ? null : await context.passwords.hash(password);
+function hashed({ passwordRules, passwords }: AuthContext, password: string): Promise<string> {
+  passwordRules.assertStrong(password);
+  return passwords.hash(password);
+}
+
+async function newPassword(context: AuthContext, user: UserRecord, password: string | null) {
+  const { passwordRules, passwords } = context;
+  if (password !== null) passwordRules.assertStrong(password);
+  const changes = await passwordRules.changesOf(user, password, passwords);
   const now = Math.floor(context.clock.nowMs());
-  return { passwordHash, passwordChangedMs: password === null ? null : now, tokensNotBeforeMs: now };
+  return { ...changes, passwordChangedMs: password === null ? null : now, tokensNotBeforeMs: now };
 }
 
 async function assertUsableDefault({ tables }: AuthContext, projectId: string | null | undefined): Promise<void> {

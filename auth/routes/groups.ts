@@ -74,7 +74,7 @@ export function registerGroupRoutes(app: FastifyInstance, context: AuthContext):
       async render(id) {
         const user = (await tables.users.get(id))?.record;
         return user && policy.allows('identity:get_user', request.identity, userTarget(user))
-          ? renderUser(publicUrl, user)
+          ? renderUser(context, user)
           : undefined;
       },
       exists: async (id) => ids.includes(id),

@@ -1,3 +1,5 @@
+import { expiryOf } from '../actions/token-state.ts';
+import type { AuthContext } from '../context.ts';
 import type {
   EndpointRecord,
   GroupRecord,
@@ -43,7 +45,10 @@ export function renderDomain(publicUrl: string, domain: ProjectRecord) {
   };
 }
 
-export function renderUser(publicUrl: string, user: UserRecord) {
+export function renderUser(
+  { publicUrl, passwordRules }: Pick<AuthContext, 'publicUrl' | 'passwordRules'>,
+  user: UserRecord,
+) {
   return {
     ...user.extra,
     id: user.id,
@@ -52,7 +57,7 @@ export function renderUser(publicUrl: string, user: UserRecord) {
     enabled: user.enabled,
     ...(user.description === null ? {} : { description: user.description }),
     ...(user.defaultProjectId === null ? {} : { default_project_id: user.defaultProjectId }),
-    password_expires_at: null,
+    password_expires_at: expiryOf(passwordRules, user),
     options: user.options,
     ...linksOf(publicUrl, 'users', user.id),
   };

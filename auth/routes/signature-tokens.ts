@@ -24,7 +24,7 @@ export function registerSignatureTokenRoutes(
     const issued = authenticated && (await issueToken(context, authenticated, undefined));
     if (!issued) throw unauthorized(wwwAuthenticate);
     const catalog = await catalogFor(context, issued.state);
-    return { issued, body: { token: { ...tokenBodyOf(issued.state), catalog } } };
+    return { issued, body: { token: { ...tokenBodyOf(context, issued.state), catalog } } };
   }
 
   app.post('/v3/ec2tokens', async (request, reply) => {

@@ -21,7 +21,10 @@ export function registerTokenRoutes(app: FastifyInstance, context: AuthContext, 
     const { auth } = parseBody(authRequest, request.body);
     const proofs = proofsOf(auth.identity);
     const scope = scopeOf(auth.scope);
+    const attempt = { address: request.ip, subject: subjectOf(proofs) };
+    context.failures.assertMayTry(attempt);
     const authenticated = proofs && (await authenticate(context, proofs));
+    if (!authenticated) context.failures.failed(attempt);
     const issued = authenticated && (await issueToken(context, authenticated, scope));
     if (!issued) throw unauthorized(wwwAuthenticate);
     reply.status(201).header('x-subject-token', issued.token);
@@ -56,7 +59,7 @@ function assertUnderstandsRules({ headers }: FastifyRequest, { delegation }: Tok
 }
 
 async function withCatalog(context: AuthContext, request: FastifyRequest, state: TokenState): Promise<TokenBody> {
-  const body = tokenBodyOf(state);
+  const body = tokenBodyOf(context, state);
   const wantsNone = 'nocatalog' in queryOf(request);
   return wantsNone || state.scope.kind === 'unscoped' ? body : { ...body, catalog: await catalogFor(context, state) };
 }
@@ -72,6 +75,7 @@ function proofsOf({
   methods,
   password,
   token,
+  totp,
   application_credential: credential,
 }: AuthRequest['auth']['identity']): Proofs | undefined {
   const proofs: Proofs = {};
@@ -82,12 +86,21 @@ function proofsOf({
     } else if (method === 'token') {
       if (!token) throw badRequest('The token method needs identity.token.');
       proofs.token = token;
+    } else if (method === 'totp') {
+      if (!totp) throw badRequest('The totp method needs identity.totp.');
+      proofs.totp = { user: userReferenceOf(totp.user), passcode: totp.user.passcode };
     } else if (method === 'application_credential') {
       if (!credential) throw badRequest('The application_credential method needs identity.application_credential.');
       proofs.applicationCredential = { credential: credentialReferenceOf(credential), secret: credential.secret };
     } else return undefined;
   }
   return proofs;
+}
+
+/** Who is tried, in whatever words: the key that failures are counted under. */
+function subjectOf(proofs: Proofs | undefined): string {
+  const credential = proofs?.applicationCredential?.credential;
+  return JSON.stringify(credential ?? proofs?.password?.user ?? proofs?.totp?.user ?? 'token');
 }
 
 type CredentialProof = NonNullable<AuthRequest['auth']['identity']['application_credential']>;

@@ -30,9 +30,7 @@ export function registerUserRoutes(app: FastifyInstance, context: AuthContext, w
       filters: ['id', 'name', 'domain_id', 'enabled', 'default_project_id'],
       scan: (afterId) => candidatesByName(context, tables.users, named, afterId),
       render: (each) =>
-        policy.allows('identity:get_user', request.identity, userTarget(each))
-          ? renderUser(publicUrl, each)
-          : undefined,
+        policy.allows('identity:get_user', request.identity, userTarget(each)) ? renderUser(context, each) : undefined,
       exists: async (id) => (await tables.users.get(id)) !== undefined,
     });
   });
@@ -40,17 +38,17 @@ export function registerUserRoutes(app: FastifyInstance, context: AuthContext, w
   app.post('/v3/users', async (request, reply) => {
     const created = await createUser(context, request.identity, parseBody(createBody, request.body).user);
     reply.status(201);
-    return { user: renderUser(publicUrl, created) };
+    return { user: renderUser(context, created) };
   });
 
   app.get<ById>('/v3/users/:id', async ({ identity, params }) => {
     const { record } = await getUser(context, identity, params.id);
-    return { user: renderUser(publicUrl, record) };
+    return { user: renderUser(context, record) };
   });
 
   app.patch<ById>('/v3/users/:id', async ({ identity, params, body }) => {
     const updated = await updateUser(context, identity, params.id, parseBody(updateBody, body).user);
-    return { user: renderUser(publicUrl, updated) };
+    return { user: renderUser(context, updated) };
   });
 
   app.delete<ById>('/v3/users/:id', async ({ identity, params }, reply) => {
@@ -58,9 +56,14 @@ export function registerUserRoutes(app: FastifyInstance, context: AuthContext, w
     return reply.status(204).send();
   });
 
-  app.post<ById>('/v3/users/:id/password', async ({ params, body }, reply) => {
+  app.post<ById>('/v3/users/:id/password', async ({ params, body, ip }, reply) => {
     const { original_password: original, password } = parseBody(passwordBody, body).user;
-    if (!(await changeOwnPassword(context, params.id, { original, password }))) throw unauthorized(wwwAuthenticate);
+    const attempt = { address: ip, subject: JSON.stringify({ id: params.id }) };
+    context.failures.assertMayTry(attempt);
+    if (!(await changeOwnPassword(context, params.id, { original, password }))) {
+      context.failures.failed(attempt);
+      throw unauthorized(wwwAuthenticate);
+    }
     return reply.status(204).send();
   });
 

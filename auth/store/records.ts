@@ -35,10 +35,25 @@ export interface UserRecord {
   /** As `auth/passwords/scrypt.ts` writes it; null refuses every password. */
   passwordHash: string | null;
   passwordChangedMs: number | null;
+  /** Hashes of the passwords before the present one, newest first; as many as the configuration asks for. */
+  passwordHistory?: readonly string[];
   options: Extra;
   extra: Extra;
   /** Tokens issued until this time are refused; set when it is disabled and when its password changes. */
   tokensNotBeforeMs: number;
+}
+
+/** Wrong passwords of a user since the last right one. Its id is the user's. */
+export interface LoginFailuresRecord {
+  id: string;
+  count: number;
+  lastMs: number;
+}
+
+/** The last time step in which a TOTP seed was used: no code is good twice. Its id is the credential's. */
+export interface TotpUseRecord {
+  id: string;
+  step: number;
 }
 
 export interface GroupRecord {

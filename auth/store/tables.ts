@@ -13,6 +13,7 @@ import type {
   EndpointRecord,
   GroupRecord,
   ImpliedRoleRecord,
+  LoginFailuresRecord,
   ProjectRecord,
   RegionRecord,
   RemovalRecord,
@@ -20,6 +21,7 @@ import type {
   RoleRecord,
   ServiceRecord,
   StoredPolicyRecord,
+  TotpUseRecord,
   TrustRecord,
   UserRecord,
 } from './records.ts';
@@ -98,6 +100,8 @@ export function createTables(store: KeyValueStore) {
     storedPolicies: new Table<StoredPolicyRecord>(store, { name: 'auth-stored-policies' }),
     consumers: new Table<ConsumerRecord>(store, { name: 'auth-consumers' }),
     domainConfigs: new Table<DomainConfigRecord>(store, { name: 'auth-domain-configs' }),
+    loginFailures: new Table<LoginFailuresRecord>(store, { name: 'auth-login-failures' }),
+    totpUses: new Table<TotpUseRecord>(store, { name: 'auth-totp-uses' }),
     removals: new Table<RemovalRecord>(store, { name: 'auth-removals' }),
   };
 }

@@ -243,7 +243,7 @@ describe('users', () => {
   });
 
   it('refuse an option that would not be honoured', async () => {
-    const options = { multi_factor_auth_enabled: true };
+    const options = { colour_of_the_login_page: true };
     expect((await post('/v3/users', { user: { name: unique('u'), options } })).status).toBe(400);
   });
 

@@ -36,7 +36,7 @@ describe('a token ends at once', () => {
     expect(await Promise.all([child, sibling, demo].map(holds))).toEqual([false, true, true]);
     await cloud.ask('DELETE', demo, demo);
     expect(await Promise.all([sibling, demo].map(holds))).toEqual([false, false]);
-    expect((await cloud.logIn(tokenIdentity(sibling), 'unscoped')).status).toBe(401);
+    expect((await cloud.logIn(tokenIdentity(sibling), 'unscoped')).status).toBe(404);
   });
 
   it('when its user is disabled, and enabling revives nothing', async () => {
