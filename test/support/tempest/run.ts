@@ -21,7 +21,8 @@ export interface TempestResult {
   output: string;
 }
 
-const RESULT = /^\{\d+\} (?:(?:setUpClass|tearDownClass) \()?([\w.]+)\)?(?: \[[\d.]+s\])? \.\.\. (ok|FAILED|SKIPPED)(?:: (.*))?/;
+const RESULT =
+  /^\{\d+\} (?:(?:setUpClass|tearDownClass) \()?([\w.]+)\)?(?: \[[\d.]+s\])? \.\.\. (ok|FAILED|SKIPPED)(?:: (.*))?/;
 
 /** Runs Debian's tempest in a workspace of its own, and removes it. */
 export async function runTempest(options: TempestOptions): Promise<TempestResult> {
