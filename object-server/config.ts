@@ -36,7 +36,7 @@ export const objectServerConfigSchema = Type.Object({
     default: 10,
     minimum: 1,
     maximum: 100,
-    description: 'Most of its time that a device spends on compaction, percent.',
+    description: 'Most time of one thread that goes into compaction of all devices, percent; more where space is low.',
   }),
   compact_percent: Type.Integer({
     default: 40,

@@ -127,7 +127,8 @@ export function openObjectStore(deps: ObjectStoreDeps): LocalObjectStore {
       timers = [
         setInterval(() => void sendUpdates(), config.update_interval_ms),
         setInterval(() => {
-          for (const keeper of keepers()) void keeper.tick(HOUSEKEEPING_PERIOD_MS);
+          const all = keepers();
+          for (const keeper of all) void keeper.tick(HOUSEKEEPING_PERIOD_MS / all.length);
         }, HOUSEKEEPING_PERIOD_MS),
       ];
       for (const timer of timers) timer.unref();

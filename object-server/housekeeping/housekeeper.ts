@@ -60,7 +60,7 @@ export class Housekeeper {
     this.orphans = new LargeOrphans(deps.device, deps.clock);
   }
 
-  /** A little of what is due. Never rejects. @param periodMs until the next one. */
+  /** A little of what is due. Never rejects. @param periodMs what this device has of the time until the next one. */
   tick(periodMs: number): Promise<void> {
     if (this.busy || this.stopped) return this.running;
     return this.alone(async () => {
