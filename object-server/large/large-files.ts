@@ -19,11 +19,14 @@ export interface LargeFilesOptions {
   /** 16 hex digits that have never been given before, on any thread; random unless told. */
   newName?: () => string;
   pool?: PiecePool;
+  /** Tells how long a read took; the machine's clock unless told. */
+  elapsedMs?: () => number;
 }
 
 /** The large files of one device, for one thread. */
 export function openLargeFiles(options: LargeFilesOptions): LargeFiles {
   const { disk, newName = () => randomBytes(8).toString('hex'), pool = piecePool() } = options;
+  const { elapsedMs = () => performance.now() } = options;
   const root = join(options.folder, 'large');
   const temporaries = join(root, 'tmp');
   const folders = new Map<string, Promise<void>>();
@@ -63,7 +66,7 @@ export function openLargeFiles(options: LargeFilesOptions): LargeFiles {
     },
     // Who is first to read a file reads past the page cache: a large one would drive much out of it that is used more often.
     open: (name, seed, sizeBytes) =>
-      LargeReader.open({ disk, pool, path: pathOf(name), seed, sizeBytes, direct: !recent.touch(name) }),
+      LargeReader.open({ disk, pool, path: pathOf(name), seed, sizeBytes, elapsedMs, direct: !recent.touch(name) }),
     async remove(name) {
       const path = pathOf(name);
       try {

@@ -5,7 +5,7 @@ import { BODY_BLOCK_BYTES, blockChecksum } from '../contract.ts';
 import type { Disk, DiskFile } from '../disk/contract.ts';
 import type { LargeReading } from './contract.ts';
 import { assertFooter, blocksOf, CHECKSUM_BYTES, CorruptLargeFileError, FOOTER_BYTES, tableBytesOf } from './format.ts';
-import { CHECKSUMS_PER_READ, READ_BYTES } from './limits.ts';
+import { CHECKSUMS_PER_READ, MOST_QUICK_READ_MS, QUICK_READ_BYTES, READ_BYTES } from './limits.ts';
 
 export interface LargeReaderOptions {
   disk: Disk;
@@ -13,8 +13,10 @@ export interface LargeReaderOptions {
   path: string;
   seed: bigint;
   sizeBytes: number;
-  /** Past the page cache. */
+  /** Past the page cache; else it is probably there. */
   direct: boolean;
+  /** Any clock that only goes forward. */
+  elapsedMs: () => number;
 }
 
 /** A part of the table: the checksums of the blocks from `first` on. */
@@ -29,13 +31,17 @@ export class LargeReader implements LargeReading {
   private readonly file: DiskFile;
   private readonly seed: bigint;
   private readonly pool: PiecePool;
+  private readonly direct: boolean;
+  private readonly elapsedMs: () => number;
   private checksums: ChecksumsAhead;
 
-  private constructor(file: DiskFile, { seed, sizeBytes, pool }: LargeReaderOptions, checksums: ChecksumsAhead) {
+  private constructor(file: DiskFile, options: LargeReaderOptions, checksums: ChecksumsAhead) {
     this.file = file;
-    this.seed = seed;
-    this.sizeBytes = sizeBytes;
-    this.pool = pool;
+    this.seed = options.seed;
+    this.sizeBytes = options.sizeBytes;
+    this.pool = options.pool;
+    this.direct = options.direct;
+    this.elapsedMs = options.elapsedMs;
     this.checksums = checksums;
   }
 
@@ -53,31 +59,17 @@ export class LargeReader implements LargeReading {
   async *read(start: number, end: number): AsyncGenerator<Uint8Array> {
     invariant(start >= 0 && start <= end && end <= this.sizeBytes, `bytes ${start} to ${end} of ${this.sizeBytes}`);
     if (start === end) return;
-    const { pool } = this;
-    const memory = pool.take();
-    const half = Math.min(READ_BYTES, memory.length / 2);
-    const halves = [memory.subarray(0, half), memory.subarray(half, 2 * half)];
-    const last = Math.min(Math.ceil(end / BODY_BLOCK_BYTES) * BODY_BLOCK_BYTES, this.sizeBytes);
+    const memory = this.pool.take();
     let offset = start - (start % BODY_BLOCK_BYTES);
-    let turn = 0;
-    const readAt = (position: number) => {
-      const reading = this.readBlocks(position, Math.min(half, last - position), halves[turn % 2] as Uint8Array);
-      turn += 1;
-      reading.catch(() => undefined); // met when it is its turn
-      return reading;
-    };
-    let ahead = readAt(offset);
+    const last = Math.min(Math.ceil(end / BODY_BLOCK_BYTES) * BODY_BLOCK_BYTES, this.sizeBytes);
     try {
-      while (offset < end) {
-        const bytes = await ahead;
-        if (offset + bytes.length < last) ahead = readAt(offset + bytes.length);
-        await this.verify(bytes, offset / BODY_BLOCK_BYTES);
-        yield bytes.subarray(Math.max(0, start - offset), Math.min(bytes.length, end - offset));
-        offset += bytes.length;
+      for await (const blocks of this.blocks(offset, last, memory)) {
+        await this.verify(blocks, offset / BODY_BLOCK_BYTES);
+        yield blocks.subarray(Math.max(0, start - offset), Math.min(blocks.length, end - offset));
+        offset += blocks.length;
       }
     } finally {
-      await ahead.catch(() => undefined); // it still writes there
-      pool.give(memory);
+      this.pool.give(memory);
     }
   }
 
@@ -85,11 +77,42 @@ export class LargeReader implements LargeReading {
     await this.file.close().catch(() => undefined);
   }
 
-  /** Whole blocks, the body's last one excepted. */
-  private async readBlocks(position: number, bytes: number, into: Uint8Array): Promise<Uint8Array> {
-    const piece = into.subarray(0, bytes);
-    if ((await this.file.read(piece, position)) < bytes) throw new CorruptLargeFileError('the file ends too early');
-    return piece;
+  /** Not verified yet. */
+  private async *blocks(from: number, last: number, memory: Uint8Array): AsyncGenerator<Uint8Array> {
+    let offset = from;
+    for (let isQuick = !this.direct; isQuick && offset < last; ) {
+      const piece = memory.subarray(0, Math.min(QUICK_READ_BYTES, memory.length, last - offset));
+      const startedAt = this.elapsedMs();
+      assertWhole(piece, this.file.readNow(piece, offset));
+      // Not in memory after all: the event loop waits for a disk once, no more.
+      isQuick = this.elapsedMs() - startedAt < MOST_QUICK_READ_MS;
+      yield piece;
+      offset += piece.length;
+    }
+    yield* this.blocksAhead(offset, last, memory);
+  }
+
+  /** Two pieces of memory in turn: one is read while the other is used. */
+  private async *blocksAhead(from: number, last: number, memory: Uint8Array): AsyncGenerator<Uint8Array> {
+    const half = Math.min(READ_BYTES, memory.length / 2);
+    let turn = 0;
+    const readAt = async (offset: number) => {
+      const into = memory.subarray(turn * half, turn * half + Math.min(half, last - offset));
+      turn = 1 - turn;
+      return assertWhole(into, await this.file.read(into, offset));
+    };
+    let ahead: Promise<Uint8Array> | undefined;
+    try {
+      for (let offset = from; offset < last; ) {
+        const piece = await (ahead ?? readAt(offset));
+        offset += piece.length;
+        ahead = offset < last ? readAt(offset) : undefined;
+        ahead?.catch(() => undefined); // met when it is its turn
+        yield piece;
+      }
+    } finally {
+      await ahead?.catch(() => undefined); // it still writes there
+    }
   }
 
   /** @throws CorruptLargeFileError. */
@@ -113,6 +136,12 @@ export class LargeReader implements LargeReading {
       throw new CorruptLargeFileError('the file ends too early');
     return { first, table };
   }
+}
+
+/** @throws CorruptLargeFileError where not all of `piece` was read. */
+function assertWhole(piece: Uint8Array, bytes: number): Uint8Array {
+  if (bytes < piece.length) throw new CorruptLargeFileError('the file ends too early');
+  return piece;
 }
 
 /** Reads and checks the footer and, where one read has room for it, the table before it; the rest of a longer one is read as it is needed. */

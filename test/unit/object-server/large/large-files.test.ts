@@ -3,6 +3,7 @@ import { PIECE_BYTES, PiecePool } from '../../../../common/memory/piece-pool.ts'
 import { BODY_BLOCK_BYTES } from '../../../../object-server/contract.ts';
 import type { LargeFiles } from '../../../../object-server/large/contract.ts';
 import { labelOf, openLargeFiles } from '../../../../object-server/large/large-files.ts';
+import { MOST_REMEMBERED_NAMES } from '../../../../object-server/large/limits.ts';
 import { type DiskOperation, FakeDisk } from '../../../support/object-server/fake-disk.ts';
 import {
   bodyOfBytes,
@@ -156,6 +157,48 @@ describe('large files', () => {
     await files.remove(name);
     expect((await readLarge(reading)).equals(body)).toBe(true);
     await reading.close();
+  });
+
+  it('what is read again is not waited for, unless it turns out to be on the disk', async () => {
+    const body = bodyOfBytes(2 * PIECE_BYTES + 3);
+    const name = await storeLarge(files, body);
+    let nowMs = 0;
+    let readMs = 0;
+    const elapsedMs = () => {
+      nowMs += readMs;
+      return nowMs;
+    };
+    const timed = openLargeFiles({ disk, folder: '/d', pool, elapsedMs });
+    const readsOf = async () => {
+      operations.length = 0;
+      expect((await readLargeFile(timed, name, body.length)).equals(body)).toBe(true);
+      return operations.filter(({ kind }) => kind === 'read').length;
+    };
+    const [footer, pieces] = [1, 5];
+    expect(await readsOf()).toBe(footer + pieces);
+    expect(await readsOf()).toBe(footer);
+    readMs = 2;
+    expect(await readsOf()).toBe(footer + 4); // the first piece at once, the rest in larger ones
+    const file = await disk.open(onlyFile(), { write: true });
+    const reading = await timed.open(name, SEED, body.length);
+    await file.truncate(BLOCK);
+    await expect(readLarge(reading)).rejects.toThrow('too early');
+    await reading.close();
+    await file.close();
+    expect(pool.freePieces).toBe(4);
+  });
+
+  it('which files were read lately is remembered of a bounded number', async () => {
+    const body = bodyOfBytes(8 * BLOCK);
+    const first = await storeLarge(files, body);
+    await readLargeFile(files, first, body.length);
+    for (let other = 0; other < MOST_REMEMBERED_NAMES; other += 1) {
+      const missing = other.toString(16).padStart(16, '0');
+      await expect(files.open(missing, SEED, 1)).rejects.toThrow('ENOENT');
+    }
+    operations.length = 0;
+    await readLargeFile(files, first, body.length);
+    expect(operations.filter(({ kind }) => kind === 'read').length).toBe(2);
   });
 
   it('a reader that stops in the middle gives its memory back', async () => {
