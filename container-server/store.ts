@@ -19,7 +19,7 @@ import { containerNotFound, deviceUnavailable } from './errors.ts';
 import { MOST_ROWS_PER_CALL, RECLAIM_INTERVAL_MS } from './limits.ts';
 import { AccountReporter } from './store/account-reporter.ts';
 import { ListingDatabase, type WriteBatch } from './store/database.ts';
-import { encodeRowUpdate } from './store/object-rows.ts';
+import { encodeUpdate } from './store/object-rows.ts';
 import { reclaim } from './store/reclaim.ts';
 
 export interface ListingStoreDeps {
@@ -115,7 +115,7 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
     applyObjectRows: async (target, rows) => {
       invariant(rows.length <= MOST_ROWS_PER_CALL, `${rows.length} rows in one call`);
       const { database, reporter } = find(target);
-      const updates = rows.map(encodeRowUpdate);
+      const updates = rows.map((row) => encodeUpdate(target.account, target.container, row));
       const applied = await database.change((view) => applyObjectRows(view, target, updates));
       if (applied === 'gone') throw containerNotFound(target.container);
       if (applied === 'counted') reporter.note(target.account, target.container);

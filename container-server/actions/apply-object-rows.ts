@@ -1,7 +1,7 @@
 import { invariant } from '../../common/errors.ts';
 import type { View } from '../store/database.ts';
-import { deletedObjectRowKey, objectRowKey } from '../store/keys.ts';
-import { bytesOfObjectRow, mergeObjectRow, type RowState, type RowUpdate } from '../store/object-rows.ts';
+import { deletedObjectRowKey } from '../store/keys.ts';
+import { bytesOfObjectRow, type KeyedUpdate, mergeObjectRow, type RowState } from '../store/object-rows.ts';
 import { type ContainerRecord, isLive, latest } from '../store/records.ts';
 
 /** `recorded`: only what clients do not see has changed. */
@@ -11,23 +11,22 @@ export type AppliedRows = 'counted' | 'recorded' | 'gone';
 export async function applyObjectRows(
   view: View,
   { account, container }: { account: string; container: string },
-  updates: readonly RowUpdate[],
+  updates: readonly KeyedUpdate[],
 ): Promise<AppliedRows> {
   const there = await view.container(account, container);
   if (there === undefined || !isLive(there)) return 'gone';
   const record: ContainerRecord = { ...there };
   const states = await readStates(view, account, container, updates, there);
   for (const update of updates) {
-    const before = states.get(update.name) ?? NOTHING;
+    const before = states.get(update.key) ?? NOTHING;
     const next = mergeObjectRow(before, update);
     if (next === before) continue;
-    states.set(update.name, next);
+    states.set(update.key, next);
     if (next.live !== before.live) {
       count(record, before, -1);
       count(record, next, 1);
-      const key = objectRowKey(account, container, update.name);
-      if (next.live === undefined) view.remove(key);
-      else view.put(key, next.live);
+      if (next.live === undefined) view.remove(update.key);
+      else view.put(update.key, next.live);
     }
     if (next.deletedAt !== before.deletedAt && next.deletedAt !== undefined) {
       view.put(deletedObjectRowKey(account, container, update.name), next.deletedAt);
@@ -48,21 +47,18 @@ async function readStates(
   view: View,
   account: string,
   container: string,
-  updates: readonly RowUpdate[],
+  updates: readonly KeyedUpdate[],
   { newestDeletion }: ContainerRecord,
 ): Promise<Map<string, RowState>> {
-  const names = [...new Set(updates.map(({ name }) => name))];
-  const doubtful = new Set(updates.filter(({ timestamp }) => timestamp <= newestDeletion).map(({ name }) => name));
-  const live = await view.getMany(names.map((name) => objectRowKey(account, container, name)));
-  const deleted = [...doubtful];
-  const deletedAt = await view.getMany(deleted.map((name) => deletedObjectRowKey(account, container, name)));
+  const keys = [...new Set(updates.map(({ key }) => key))];
+  const live = await view.getMany(keys);
   const states = new Map<string, RowState>();
-  names.forEach((name, index) => {
-    states.set(name, { live: live[index], deletedAt: undefined });
-  });
-  deleted.forEach((name, index) => {
-    states.set(name, { live: states.get(name)?.live, deletedAt: deletedAt[index] });
-  });
+  for (const [index, key] of keys.entries()) states.set(key, { live: live[index], deletedAt: undefined });
+  const doubtful = updates.filter(({ timestamp }) => timestamp <= newestDeletion);
+  if (doubtful.length === 0) return states;
+  const deletedAt = await view.getMany(doubtful.map(({ name }) => deletedObjectRowKey(account, container, name)));
+  for (const [index, { key }] of doubtful.entries())
+    states.set(key, { live: states.get(key)?.live, deletedAt: deletedAt[index] });
   return states;
 }
 

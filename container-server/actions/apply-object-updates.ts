@@ -1,11 +1,11 @@
 import type { ObjectUpdate, UpdateOutcome } from '../contract.ts';
 import type { View } from '../store/database.ts';
-import { encodeRowUpdate, type RowUpdate } from '../store/object-rows.ts';
+import { encodeUpdate, type KeyedUpdate } from '../store/object-rows.ts';
 import { type AppliedRows, applyObjectRows } from './apply-object-rows.ts';
 
 /** One row for some replicas of its container. */
 export interface EncodedUpdate extends Omit<ObjectUpdate, 'row'> {
-  row: RowUpdate;
+  row: KeyedUpdate;
 }
 
 /** One device's part of a call: its containers, with the rows that each gets. */
@@ -16,7 +16,7 @@ interface DevicePart {
 interface ContainerPart {
   account: string;
   container: string;
-  rows: RowUpdate[];
+  rows: KeyedUpdate[];
   /** Of each row: which update, and which of its replicas. */
   places: { update: number; replica: number }[];
 }
@@ -35,7 +35,7 @@ export function encodeUpdates(updates: readonly ObjectUpdate[]): EncodedUpdate[]
     replicas,
     account,
     container,
-    row: encodeRowUpdate(row),
+    row: encodeUpdate(account, container, row),
   }));
 }
 

@@ -21,13 +21,24 @@ export const LISTING_OPTIONS = {
   multithreading: true,
 };
 
+/** A batch did not have this key. */
+const ABSENT = Symbol('absent');
+
 /** Value of a dirty mark: that it is there says all. */
 const MARK = '1';
 
 /** Writes a batch whole or not at all, durably. A test puts itself in between. */
 export type WriteBatch = (db: Level<string, string>, writes: Write[]) => Promise<void>;
 
-export const writeSynced: WriteBatch = (db, writes) => db.batch(writes, { sync: true });
+/** Operation by operation: of an array, `level` copies each operation together with the options, at twice the CPU of all the rest. */
+export const writeSynced: WriteBatch = (db, writes) => {
+  const batch = db.batch();
+  for (const write of writes) {
+    if (write.type === 'put') batch.put(write.key, write.value);
+    else batch.del(write.key);
+  }
+  return batch.write({ sync: true });
+};
 
 /** What a change sees: the database with all changes before it, those of its own batch included. */
 export interface View {
@@ -199,7 +210,8 @@ class Batch implements View {
   private readonly db: Level<string, string>;
   private readonly memory: WriterMemory;
   /** What the running change has replaced. */
-  private readonly replaced: { key: string; had: boolean; value: string | undefined }[] = [];
+  private readonly replacedKeys: string[] = [];
+  private readonly replacedValues: (string | undefined | typeof ABSENT)[] = [];
 
   constructor(db: Level<string, string>, memory: WriterMemory) {
     this.db = db;
@@ -254,17 +266,18 @@ class Batch implements View {
   }
 
   keep(): void {
-    this.replaced.length = 0;
+    this.replacedKeys.length = 0;
+    this.replacedValues.length = 0;
   }
 
   /** As if the running change had never been. */
   discard(): void {
-    for (const { key, had, value } of this.replaced.reverse()) {
+    for (let key = this.replacedKeys.pop(); key !== undefined; key = this.replacedKeys.pop()) {
+      const value = this.replacedValues.pop();
       this.memory.forgetKey(key);
-      if (had) this.writes.set(key, value);
-      else this.writes.delete(key);
+      if (value === ABSENT) this.writes.delete(key);
+      else this.writes.set(key, value);
     }
-    this.replaced.length = 0;
   }
 
   encode(): Write[] {
@@ -275,7 +288,8 @@ class Batch implements View {
   }
 
   private write(key: string, value: string | undefined): void {
-    this.replaced.push({ key, had: this.writes.has(key), value: this.writes.get(key) });
+    this.replacedKeys.push(key);
+    this.replacedValues.push(this.writes.has(key) ? this.writes.get(key) : ABSENT);
     this.writes.set(key, value);
   }
 

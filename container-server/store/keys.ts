@@ -12,8 +12,12 @@ export const containerKey = (account: string, container: string) => key('C', acc
 export const dirtyKey = (account: string, container: string) => key('m', account, container);
 export const containerRowKey = (account: string, container: string) => key('r', account, container);
 export const deletedContainerRowKey = (account: string, container: string) => key('R', account, container);
-export const objectRowKey = (account: string, container: string, object: string) =>
-  key('o', account, container, object);
+export function objectRowKey(account: string, container: string, object: string): string {
+  assertName(account);
+  assertName(container);
+  assertName(object);
+  return `o\0${account}\0${container}\0${object}`;
+}
 export const deletedObjectRowKey = (account: string, container: string, object: string) =>
   key('O', account, container, object);
 
@@ -31,6 +35,10 @@ export function namesOfKey(text: string): string[] {
 }
 
 function key(space: string, ...names: string[]): string {
-  for (const name of names) invariant(!name.includes('\0'), 'a name holds NUL');
+  for (const name of names) assertName(name);
   return [space, ...names].join('\0');
+}
+
+function assertName(name: string): void {
+  invariant(!name.includes('\0'), 'a name holds NUL');
 }

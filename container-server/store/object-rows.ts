@@ -1,8 +1,11 @@
 import { isoDateOf, type Timestamp } from '../../common/timestamp.ts';
 import type { ObjectRow } from '../contract.ts';
+import { objectRowKey } from './keys.ts';
 import { latest } from './records.ts';
 
 const STAMP = 16; // '0000000000.00000'.length
+const SECONDS = 10; // '0000000000'.length
+const ISO_SECONDS = 19; // '2026-01-01T00:00:00'.length
 const BYTES_MEMBER = ',"bytes":';
 
 /** What a client gets of a live row. */
@@ -42,8 +45,18 @@ export interface RowUpdate {
   live: string | undefined;
 }
 
+export interface KeyedUpdate extends RowUpdate {
+  /** Of the live row. */
+  key: string;
+}
+
 export function encodeRowUpdate(row: ObjectRow): RowUpdate {
   return { name: row.name, timestamp: row.timestamp, live: row.deleted ? undefined : encodeLive(row) };
+}
+
+export function encodeUpdate(account: string, container: string, row: ObjectRow): KeyedUpdate {
+  const { name, timestamp, live } = encodeRowUpdate(row);
+  return { name, timestamp, live, key: objectRowKey(account, container, name) };
 }
 
 /**
@@ -81,12 +94,21 @@ function mergeLive(left: LiveRow, right: LiveRow): LiveRow {
 function encodeLive(row: LiveRow): string {
   const json: ObjectRowJson = {
     hash: row.etag,
-    last_modified: isoDateOf(latest(row.metadataTimestamp, row.timestamp)),
+    last_modified: lastModifiedOf(latest(row.metadataTimestamp, row.timestamp)),
     bytes: row.sizeBytes,
     name: row.name,
     content_type: row.contentType,
   };
   return `${row.timestamp}${row.contentTypeTimestamp}${row.metadataTimestamp}${JSON.stringify(json)}`;
+}
+
+let lastSecond = { digits: '', iso: '' };
+
+/** Rows that come together are of the same second or two. */
+function lastModifiedOf(timestamp: Timestamp): string {
+  const digits = timestamp.slice(0, SECONDS);
+  if (digits !== lastSecond.digits) lastSecond = { digits, iso: isoDateOf(timestamp).slice(0, ISO_SECONDS) };
+  return `${lastSecond.iso}${timestamp.slice(SECONDS)}0`;
 }
 
 function decodeLive(stored: string): LiveRow {

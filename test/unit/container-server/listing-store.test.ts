@@ -62,8 +62,8 @@ describe('the listing store', () => {
   it('asks LevelDB for a sync', async () => {
     node = await makeListingNode();
     const options: unknown[] = [];
-    const db = { batch: async (_writes: unknown, given: unknown) => void options.push(given) };
-    await writeSynced(db as never, [{ type: 'del', key: 'x' }]);
+    const batch = { del: () => batch, write: async (given: unknown) => void options.push(given) };
+    await writeSynced({ batch: () => batch } as never, [{ type: 'del', key: 'x' }]);
     expect(options).toEqual([{ sync: true }]);
   });
 
