@@ -36,10 +36,11 @@ export function conditionStatus(headers: Headers, answer: Headers): 304 | 412 | 
   const { 'if-none-match': ifNoneMatch, 'if-match': ifMatch } = headers;
   if (matches(ifNoneMatch, etag)) return 304;
   if (ifMatch?.trim() && !matches(ifMatch, etag)) return 412;
+  const { 'if-modified-since': modifiedSince, 'if-unmodified-since': unmodifiedSince } = headers;
+  if (modifiedSince === undefined && unmodifiedSince === undefined) return undefined;
   const modified = Date.parse(answer['last-modified'] ?? '');
-  if (modified <= parseDate(headers['if-modified-since'])) return 304;
-  if (modified > parseDate(headers['if-unmodified-since'])) return 412;
-  return undefined;
+  if (modified <= parseDate(modifiedSince)) return 304;
+  return modified > parseDate(unmodifiedSince) ? 412 : undefined;
 }
 
 /** Whether a list of ETags names this one; an absent list names none, and `*` any, even of what is not there. */

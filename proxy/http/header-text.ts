@@ -14,7 +14,7 @@ export function decodeHeaders(incoming: IncomingHttpHeaders): Headers {
     const value = incoming[name];
     if (value === undefined) continue;
     const text = typeof value === 'string' ? value : value.join(', ');
-    const known = UNDERSCORED.test(name) ? name.replaceAll('_', '-') : name;
+    const known = name.includes('_') && UNDERSCORED.test(name) ? name.replaceAll('_', '-') : name;
     headers[known] = decodeHeaderValue(text);
   }
   return headers;

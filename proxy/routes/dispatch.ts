@@ -33,9 +33,8 @@ export function createDispatcher(services: Services): Handler {
   return async (request) => {
     const verbs = verbsOf(request.path);
     const route = Object.hasOwn(verbs, request.method) ? verbs[request.method] : undefined;
-    const allow = allowedMethods(request.path);
-    if (request.method === 'OPTIONS') return { status: 200, headers: { allow } };
-    if (!route) throw refusal(405, { headers: { allow } });
+    if (request.method === 'OPTIONS') return { status: 200, headers: { allow: allowedMethods(request.path) } };
+    if (!route) throw refusal(405, { headers: { allow: allowedMethods(request.path) } });
     const grant = await services.access.decide(request);
     if (!grant.allowed && !route.asksAcl) throw denial(request);
     return route.handle(request, services, grant);

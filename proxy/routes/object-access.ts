@@ -18,7 +18,8 @@ export async function openContainer(
 ): Promise<ObjectName | undefined> {
   const path = objectPathOf(request.path);
   if (!path) throw refusal(404);
-  const known = await containers.find(path.account, path.container);
+  const { account, container } = path;
+  const known = containers.now(account, container) ?? (await containers.find(account, container));
   if (!grant.allowed && !(await access.decide(request, known?.[aclName])).allowed) throw denial(request);
   if (!known) return undefined;
   if (!cluster.policies.byIndex(known.policyIndex)) throw refusal(503, { body: 'Unknown Storage Policy' });

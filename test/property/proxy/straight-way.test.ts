@@ -195,7 +195,7 @@ const requests = fc.array(
     { weight: 2, arbitrary: request(['DELETE'], common, none) },
     { weight: 1, arbitrary: request(['POST', 'GET', 'DELETE', 'COPY', 'OPTIONS'], storing, body) },
   ),
-  { minLength: 1, maxLength: 6 },
+  { minLength: 3, maxLength: 12 },
 );
 
 describe('the straight way', () => {
@@ -246,13 +246,13 @@ describe('the straight way', () => {
         expect(here.closed).toBe(there.closed);
         expect(storedIn(straight)).toEqual(storedIn(pipeline));
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
     // Of the requests above, many were plain.
     const stores = [...straight.objects.values()];
     expect(stores.reduce((sum, { openedNow }) => sum + openedNow, 0)).toBeGreaterThan(20);
-    expect(stores.reduce((sum, { wholePuts }) => sum + wholePuts, 0)).toBeGreaterThan(60);
-  });
+    expect(stores.reduce((sum, { wholePuts }) => sum + wholePuts, 0)).toBeGreaterThan(30);
+  }, 60_000);
 
   function ofRun(head: string): string {
     const seconds = Math.floor((NOW_MS + 10_000 * run) / 1000);

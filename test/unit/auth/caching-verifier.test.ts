@@ -111,4 +111,21 @@ describe('the shared epoch', () => {
     one.bump();
     expect(other.current()).toBe(before + 1);
   });
+
+  it('says at once what it remembers, and nothing after a revocation, the end of the token, or of a refused one', async () => {
+    const { verifier, epoch, clock } = setUp(async (token) => (token === 'good' ? someone : undefined));
+    expect(verifier.verifyNow('good')).toBeUndefined();
+    await verifier.verify('good');
+    await verifier.verify('bad');
+    expect([verifier.verifyNow('good'), verifier.verifyNow('bad'), verifier.verifyNow('')]).toEqual([
+      someone,
+      undefined,
+      undefined,
+    ]);
+    epoch.bump();
+    expect(verifier.verifyNow('good')).toBeUndefined();
+    await verifier.verify('good');
+    clock.now = someone.expiresAtMs;
+    expect(verifier.verifyNow('good')).toBeUndefined();
+  });
 });
