@@ -13,7 +13,7 @@ export const MOST_ROWS_PER_CALL = 10_000;
 /** Rows of one listing page. */
 export const MOST_ROWS_PER_PAGE = 10_000;
 /** Entries fetched from LevelDB at once, where a delimiter may make most of them useless, and where not. */
-export const FEWEST_ENTRIES_PER_FETCH = 32;
+export const FEWEST_ENTRIES_PER_FETCH = 4;
 export const MOST_ENTRIES_PER_FETCH = 1000;
 /** The same in bytes: a fetch ends with the entry that goes beyond. */
 export const MOST_BYTES_PER_FETCH = 1 << 20;

@@ -35,7 +35,9 @@ export const MOST_VERSIONS_PER_STEP = 256;
 export const MOST_UPDATES_PER_CALL = 256;
 export const MOST_UPDATE_BYTES_PER_CALL = 1 << 20;
 /** Calls with listing updates that one thread has out to one address at once; meanwhile the next one gathers. */
-export const MOST_UPDATE_CALLS_OUT = 2;
+export const MOST_UPDATE_CALLS_OUT = 3;
+/** With more rows' replicas than this, the next call waits until none is out. */
+export const FEW_UPDATES = 6;
 /** Rows' replicas of one thread that wait to be listed by one address; what is beyond is listed later. */
 export const MOST_WAITING_UPDATES = 20_000;
 

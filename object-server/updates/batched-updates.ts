@@ -1,7 +1,7 @@
 import type { Logger } from '../../common/log.ts';
 import type { ListingStore, ObjectRow } from '../../container-server/contract.ts';
 import type { ListingReport, ObjectTarget } from '../contract.ts';
-import { MOST_UPDATE_CALLS_OUT, MOST_WAITING_UPDATES } from '../limits.ts';
+import { FEW_UPDATES, MOST_UPDATE_CALLS_OUT, MOST_WAITING_UPDATES } from '../limits.ts';
 import type { ListingAnswer, ListingUpdates } from './contract.ts';
 import { UpdateCall } from './update-call.ts';
 
@@ -79,17 +79,24 @@ class Lane {
   }
 
   private schedule(): void {
-    if (this.scheduled || this.callsOut >= MOST_UPDATE_CALLS_OUT) return;
+    if (this.scheduled || !this.mayCall()) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      while (this.callsOut < MOST_UPDATE_CALLS_OUT) {
+      while (this.mayCall()) {
         const call = this.gathering.shift();
         if (call === undefined) return;
         this.callsOut += 1;
         void this.run(call);
       }
     });
+  }
+
+  /** A few rows need not wait for what is out; many had better, and go together, for their devices are flushed with each call. */
+  private mayCall(): boolean {
+    if (this.callsOut === 0) return true;
+    const gathered = this.gathering.reduce((sum, { replicas }) => sum + replicas, 0);
+    return this.callsOut < MOST_UPDATE_CALLS_OUT && gathered <= FEW_UPDATES;
   }
 
   private async run(call: UpdateCall): Promise<void> {

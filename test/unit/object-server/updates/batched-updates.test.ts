@@ -3,6 +3,7 @@ import { createLogger } from '../../../../common/log.ts';
 import type { ObjectUpdate, UpdateOutcome } from '../../../../container-server/contract.ts';
 import type { ListingReport, ObjectTarget } from '../../../../object-server/contract.ts';
 import {
+  FEW_UPDATES,
   MOST_UPDATE_CALLS_OUT,
   MOST_UPDATES_PER_CALL,
   MOST_WAITING_UPDATES,
@@ -87,24 +88,38 @@ describe('listing updates in batches', () => {
     const send = async (name: string) => {
       const answer = updates.send(report('d1'), target(name), liveRow(name, at(1)));
       await turn();
-      return answer;
+      return { answer };
     };
-    const answers = Array.from({ length: MOST_UPDATE_CALLS_OUT + 3 }, (_, index) => send(`o${index}`));
+    const answers: Promise<string>[] = [];
+    for (let index = 0; index < MOST_UPDATE_CALLS_OUT + 2; index += 1) answers.push((await send(`${index}`)).answer);
+    expect(calls.map((call) => call.updates.length)).toEqual(Array(MOST_UPDATE_CALLS_OUT).fill(1));
+    listAll(calls[0] as SentCall);
+    expect(await answers[0]).toBe('listed');
+    await turn();
+    expect(calls.at(-1)?.updates.map(({ row }) => row.name)).toEqual([
+      `${MOST_UPDATE_CALLS_OUT}`,
+      `${MOST_UPDATE_CALLS_OUT + 1}`,
+    ]);
+    for (const call of calls) listAll(call);
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['listed']));
+  });
+
+  it('wait until no call is out when they are many', async () => {
+    const updates = open();
+    void updates.send(report('d1'), target('first'), liveRow('first', at(1)));
+    await turn();
+    const many = Array.from({ length: FEW_UPDATES + 1 }, (_, index) =>
+      updates.send(report('d1'), target(`${index}`), liveRow(`${index}`, at(1))),
+    );
+    await turn();
     await turn();
     expect(calls).toHaveLength(1);
-    const one = send('x');
-    await turn();
-    expect(calls).toHaveLength(MOST_UPDATE_CALLS_OUT);
-    const more = [send('y'), send('z')];
-    await turn();
-    expect(calls).toHaveLength(MOST_UPDATE_CALLS_OUT);
     listAll(calls[0] as SentCall);
-    await Promise.all(answers);
     await turn();
-    expect(calls).toHaveLength(MOST_UPDATE_CALLS_OUT + 1);
-    expect(calls.at(-1)?.updates).toHaveLength(2);
-    for (const call of calls) listAll(call);
-    expect(await Promise.all([one, ...more])).toEqual(['listed', 'listed', 'listed']);
+    await turn();
+    expect(calls.map((call) => call.updates.length)).toEqual([1, FEW_UPDATES + 1]);
+    listAll(calls[1] as SentCall);
+    expect(new Set(await Promise.all(many))).toEqual(new Set(['listed']));
   });
 
   it('are bounded: rows of one call, and rows that wait', async () => {
