@@ -26,6 +26,8 @@ export interface SwiftInProcessOptions {
   folder?: string;
   port?: number;
   logLevel?: 'silent' | 'warn' | 'debug';
+  /** How long a client may keep still. */
+  clientTimeoutSeconds?: number;
 }
 
 /** A whole Swift in this process: real rings, real stores on four devices in a temporary folder, tokens that the test makes. */
@@ -33,22 +35,31 @@ export class SwiftInProcess {
   /** Token to whom it belongs; `member` is a member of project p1. */
   readonly identities = new Map<string, Identity>([['member', identity('p1', 'u1', ['member'])]]);
   url = '';
+  /** Where the devices' folders are. */
+  readonly folder: string;
   private readonly service: Service;
   private readonly objects: LocalObjectStore;
   private readonly listings: LocalListingStore;
   private readonly temporary: string | undefined;
 
-  private constructor(objects: LocalObjectStore, listings: LocalListingStore, level: string, temporary?: string) {
+  private constructor(
+    objects: LocalObjectStore,
+    listings: LocalListingStore,
+    folder: string,
+    { folder: kept, logLevel: level = 'silent', clientTimeoutSeconds }: SwiftInProcessOptions,
+  ) {
     this.objects = objects;
     this.listings = listings;
-    this.temporary = temporary;
+    this.folder = folder;
+    this.temporary = kept === undefined ? folder : undefined;
+    const config = Value.Create(proxyConfig);
     const rings = {
       account: makeRing('account', 6202),
       container: makeRing('container', 6201),
       object: makeRing('object', 6200),
     };
     this.service = buildProxy({
-      config: Value.Create(proxyConfig),
+      config: clientTimeoutSeconds === undefined ? config : { ...config, client_timeout: clientTimeoutSeconds },
       logger: pino({ level }),
       clock: systemClock,
       rings: { ...rings, object: () => rings.object },
@@ -81,7 +92,7 @@ export class SwiftInProcess {
     });
     await listings.start();
     await objects.start();
-    const swift = new SwiftInProcess(objects, listings, level, options.folder === undefined ? folder : undefined);
+    const swift = new SwiftInProcess(objects, listings, folder, options);
     await swift.service.start();
     await swift.service.app.listen({ host: '127.0.0.1', port: options.port ?? 0 });
     swift.url = `http://127.0.0.1:${(swift.service.app.server.address() as AddressInfo).port}`;
