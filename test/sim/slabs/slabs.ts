@@ -41,7 +41,9 @@ async function run(seed: number): Promise<void> {
   const random = new SeededRandom(seed);
   const time = new VirtualTime(0);
   const scheduler = new Scheduler(random);
-  const faultChance = random.pick([0, 0, 0.01]);
+  const faultChance = random.pick([0, 0, 0.01, 0.03]);
+  /** Large ones are zeroed ahead, and grown by large batches. */
+  const segmentBytes = random.chance(0.08) ? 1 << 20 : random.pick([16 << 10, 64 << 10]);
   const appended = new Map<number, Appended>();
   let faultsOn = false;
   let releasing = false;
@@ -122,7 +124,7 @@ async function run(seed: number): Promise<void> {
         device: 'd',
         indexed: () => scheduler.turn('index'),
         logger,
-        segmentBytes: 64 << 10,
+        segmentBytes,
       }),
     );
     const reader = openSlabReader({ disk, folder: FOLDER });
