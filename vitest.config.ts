@@ -14,7 +14,10 @@ function fastestFolder(): Record<string, string> {
   }
 }
 
-/** `fast` needs nothing but npm packages and stays under a minute; `system` starts real processes and Debian's programs. */
+/**
+ * `fast` needs nothing but npm packages and stays under a minute; `sim` needs nothing either and takes minutes; the others start real
+ * processes and Debian's programs.
+ */
 export default defineConfig({
   test: {
     projects: [

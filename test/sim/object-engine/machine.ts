@@ -36,6 +36,8 @@ export class Machine {
   /** Sends that nobody answers before the bound is over, and containers that are gone: off while the end is checked. */
   listingsFail = true;
   faultsOn = false;
+  /** From here on housekeeping is called, for much time passes. */
+  isEnding = false;
   /** The power goes after this many steps. */
   cutAtStep = Number.POSITIVE_INFINITY;
   private readonly indexes = new Map<string, MemoryIndexStore>();
@@ -76,7 +78,7 @@ export class Machine {
         devices,
         lane,
         housekeeping: lane === 0,
-        timers: this.plan.timers,
+        timers: this.plan.timers && !this.isEnding,
         segmentBytes: this.plan.segmentBytes,
         clock: this.time,
         logger,

@@ -13,6 +13,8 @@ export interface Plan {
   operations: number;
   /** Starts that end in a power cut or, some of them, in a clean stop. */
   lives: number;
+  /** Whether at the end everything is removed, and its space used again. */
+  reclaims: boolean;
   latePercent: number;
   gonePercent: number;
   /** Of each disk operation, in the lives that have faults at all. */
@@ -33,6 +35,7 @@ export interface Plan {
 
 export function planOf(seed: number, random: SeededRandom): Plan {
   const kind = random.below(100);
+  const isLong = random.chance(0.1);
   const isSmall = kind >= 15 && kind < 25;
   return {
     seed,
@@ -40,8 +43,9 @@ export function planOf(seed: number, random: SeededRandom): Plan {
     lanes: random.pick([1, 2, 2, 3]),
     names: 1 + random.below(5),
     clients: 1 + random.below(6),
-    operations: 5 + random.below(40),
-    lives: 1 + random.below(4),
+    operations: isLong ? 30 + random.below(40) : 3 + random.below(20),
+    lives: isLong ? 3 : 1 + random.below(3),
+    reclaims: isLong || random.chance(0.2),
     latePercent: random.pick([0, 10, 50]),
     gonePercent: random.pick([0, 0, 0, 10]),
     faultChance: kind < 15 || kind >= 97 ? random.pick([0.002, 0.02]) : 0,

@@ -6,7 +6,7 @@ import { Machine, PowerCut, RECLAIM_AGE_S } from './machine.ts';
 import { planOf } from './plan.ts';
 import { Workload } from './workload.ts';
 
-const MOST_STEPS_OF_A_LIFE = 1500;
+const MOST_STEPS_OF_A_LIFE = 1000;
 /** Longer than tombstones are kept. */
 const AGE_MS = 10 * RECLAIM_AGE_S * 1000;
 /** Longer than a body without a version is kept. */
@@ -64,6 +64,7 @@ export async function runSeed(seed: number): Promise<void> {
   /** Everything is as it should be, stays so whatever housekeeping does, and the space of what is gone is used again. */
   async function end(): Promise<void> {
     machine.listingsFail = false;
+    machine.isEnding = true;
     await machine.start();
     await machine.run(workload.audit());
     const [keeper] = machine.stores;
@@ -73,11 +74,11 @@ export async function runSeed(seed: number): Promise<void> {
       machine.time.pass(60_000);
     }
     if (!plan.flips) await machine.run(workload.auditListings());
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < 2; round += 1) {
       await machine.run(workload.unlessFaulty(keeper.housekeep()));
       await machine.run(workload.audit());
     }
-    if (plan.flips) return;
+    if (plan.flips || !plan.reclaims) return;
     await machine.run(workload.removeAll());
     machine.time.pass(AGE_MS);
     for (let round = 0; round < 4; round += 1) {
