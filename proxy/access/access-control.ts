@@ -23,7 +23,7 @@ export interface AccessRules {
 }
 
 /** Who wants to do what: as much of a request as access depends on. */
-export interface AccessQuestion {
+interface AccessQuestion {
   readonly method: string;
   readonly path: ResourcePath;
   readonly caller: Identity | undefined;
@@ -37,6 +37,8 @@ export interface AccessControl {
   decideNow(question: AccessQuestion, acl: Acl): Grant | undefined;
 }
 
+/** Of this API in the catalog: what access rules of delegated tokens call it. */
+export const SERVICE_TYPE = 'object-store';
 /** An account is this and the id of its project. */
 export const ACCOUNT_PREFIX = 'AUTH_';
 export const DEFAULT_DOMAIN_ID = 'default';

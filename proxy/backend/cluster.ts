@@ -4,8 +4,13 @@ import type { TimestampSource } from '../../common/timestamp.ts';
 import type { ListingStore } from '../../container-server/contract.ts';
 import type { ObjectStore } from '../../object-server/contract.ts';
 import type { Device, Ring } from '../../ring/contract.ts';
-import type { ContainerChanges } from './known-containers.ts';
 import type { Policies } from './policies.ts';
+
+/** Counts changes of this node's containers; all threads of its process see them. Made by `container-server/changes.ts`. */
+export interface ContainerChanges {
+  current(account: string, container: string): number;
+  bump(account: string, container: string): void;
+}
 
 /** Where things live and how they are reached: the rings, and a store for every device, in process or over HTTP. */
 export interface Cluster {

@@ -6,12 +6,6 @@ import { MOST_ABSENT_CONTAINERS, MOST_KNOWN_CONTAINERS } from '../limits.ts';
 import type { Cluster } from './cluster.ts';
 import { reportsOfPartition } from './reports.ts';
 
-/** Counts changes of this node's containers; all threads of its process see them. Made by `container-server/changes.ts`. */
-export interface ContainerChanges {
-  current(account: string, container: string): number;
-  bump(account: string, container: string): void;
-}
-
 /** What requests for its objects need of a container. */
 export interface KnownContainer {
   readonly policyIndex: number;

@@ -4,6 +4,7 @@ import { delegationAllows } from '../../auth/guard/delegation.ts';
 import type { Clock } from '../../common/clock.ts';
 import { ApiError } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
+import { SERVICE_TYPE } from '../access/access-control.ts';
 import { refusal, renderedRefusal } from '../errors.ts';
 import { contentOf, type Handler, type Headers, NO_BODY, type ProxyRequest, type ProxyResponse } from '../message.ts';
 import type { StraightWay } from '../plain/straight-way.ts';
@@ -148,9 +149,10 @@ class Exchange {
     const token = this.headers['x-auth-token'] ?? this.headers['x-storage-token'];
     if (!token) return undefined;
     try {
-      const identity = await this.options.verifier.verify(token);
-      const request = { serviceType: 'object-store', method, path: (this.incoming.url ?? '').split('?', 1)[0] ?? '' };
-      return identity && delegationAllows(identity, request) ? identity : undefined;
+      const { verifier } = this.options;
+      const identity = verifier.verifyNow?.(token) ?? (await verifier.verify(token));
+      const path = (this.incoming.url ?? '').split('?', 1)[0] ?? '';
+      return identity && delegationAllows(identity, { serviceType: SERVICE_TYPE, method, path }) ? identity : undefined;
     } catch (error) {
       throw refusal(503, { cause: error });
     }

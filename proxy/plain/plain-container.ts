@@ -1,3 +1,5 @@
+import { delegationAllows } from '../../auth/guard/delegation.ts';
+import { SERVICE_TYPE } from '../access/access-control.ts';
 import { NO_ACL } from '../access/acl.ts';
 import type { KnownContainer } from '../backend/known-containers.ts';
 import { decodeHeaderValue } from '../http/header-text.ts';
@@ -20,6 +22,12 @@ export function openPlainContainer(
   const caller = typeof token === 'string' && token !== '' ? services.verifyNow(token) : undefined;
   // A token that is not known may still be good, and a refused one leaves what anybody may do: the pipeline tells.
   if (token !== undefined && !caller) return undefined;
+  // A delegated token may reach no further than its access rules; then it is nobody's, and again the pipeline tells.
+  if (
+    caller &&
+    !delegationAllows(caller, { serviceType: SERVICE_TYPE, method: verb, path: exchange.incoming.url ?? '' })
+  )
+    return undefined;
   const referer = headers.referer === undefined ? undefined : decodeHeaderValue(headers.referer);
   const question = { method: verb, path, caller, referer };
   const isAllowed =

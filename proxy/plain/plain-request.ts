@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { ResourcePath } from '../message.ts';
 import { decode } from '../routes/path.ts';
 
-export type PlainVerb = 'GET' | 'HEAD' | 'PUT' | 'DELETE';
+type PlainVerb = 'GET' | 'HEAD' | 'PUT' | 'DELETE';
 
 /** A request for one object in which nothing asks for a feature. */
 export interface PlainRequest {

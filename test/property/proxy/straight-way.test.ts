@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FakeSwift } from '../../support/swift-fakes/fake-swift.ts';
+import { FakeSwift, identity } from '../../support/swift-fakes/fake-swift.ts';
 import { dialogue, type RawAnswer, type RawRequest } from '../../support/swift-fakes/http-dialogue.ts';
 
 const NOW_MS = Date.parse('2026-11-21T00:00:00.250Z');
@@ -63,6 +63,8 @@ const token = fc.oneof(
       'X-Auth-Token: unknown',
       'X-Auth-Token: reader',
       'X-Auth-Token: stranger',
+      'X-Auth-Token: ruled',
+      'X-Auth-Token: key',
       'x-storage-token: member',
       'X-Auth-Token: member\r\nX-Auth-Token: member',
     ),
@@ -206,6 +208,16 @@ describe('the straight way', () => {
   beforeAll(async () => {
     straight = await FakeSwift.start({ straight: true });
     pipeline = await FakeSwift.start();
+    for (const { identities } of [straight, pipeline]) {
+      const member = identity('p1', 'u1', ['member']);
+      const accessRules = [{ service: 'object-store', method: 'GET', path: '/v1/AUTH_p1/*/a' }];
+      const delegation = { id: 'x', unrestricted: false };
+      identities.set('ruled', {
+        ...member,
+        delegation: { ...delegation, kind: 'application_credential', accessRules },
+      });
+      identities.set('key', { ...member, delegation: { ...delegation, kind: 'ec2' } });
+    }
   });
 
   afterAll(async () => {

@@ -72,6 +72,22 @@ describe('plain requests on the straight way', () => {
     expect((await swift.put('/c/o', 'x')).status).toBe(404);
   });
 
+  it('a delegated token reaches no further than its access rules', async () => {
+    const member = swift.identities.get('member');
+    if (!member) throw new Error('no member');
+    const accessRules = [{ service: 'object-store', method: 'GET', path: '/v1/AUTH_p1/c/o' }];
+    const delegation = { kind: 'application_credential' as const, id: 'x', unrestricted: false, accessRules };
+    swift.identities.set('ruled', { ...member, delegation });
+    const asRuled = async (method: string, path: string) =>
+      (await swift.request(method, path, { token: 'ruled' })).status;
+    expect(await asRuled('GET', '/c/o')).toBe(200);
+    expect(openedNow()).toBe(1);
+    expect([await asRuled('HEAD', '/c/o'), await asRuled('DELETE', '/c/o'), await asRuled('GET', '/c/other')]).toEqual([
+      401, 401, 401,
+    ]);
+    expect(await swift.text('/c/o')).toBe('hello');
+  });
+
   it('a container with replicas elsewhere is remembered for a while', async () => {
     await swift.stop();
     swift = await FakeSwift.start({ straight: true, deps: { isLocal: () => false } });
