@@ -23,7 +23,7 @@ export async function admitVersion(
 }
 
 /** @throws OlderVersion. */
-export function assertNewer(fold: Fold<IndexedVersion>, version: VersionOrder): void {
+function assertNewer(fold: Fold<IndexedVersion>, version: VersionOrder): void {
   const newest = newestTimestamp(fold);
   if (newest === undefined || newest < version.timestamp) return;
   const { base } = fold;

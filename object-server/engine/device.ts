@@ -174,7 +174,7 @@ export function indexedVersionOf(needle: Needle, location: Location): IndexedVer
 }
 
 /** Atomic maximum. */
-export function raise(values: BigInt64Array, place: number, value: bigint): void {
+function raise(values: BigInt64Array, place: number, value: bigint): void {
   for (let seen = Atomics.load(values, place); seen < value; ) {
     const found = Atomics.compareExchange(values, place, seen, value);
     if (found === seen) return;

@@ -4,7 +4,7 @@ import { LISTED_AS, type ObjectState } from '../contract.ts';
 import type { FoundObject } from '../engine/read-object.ts';
 import type { Needle } from '../slab/contract.ts';
 
-export function liveRowOf(name: string, state: ObjectState): ObjectRow {
+function liveRowOf(name: string, state: ObjectState): ObjectRow {
   return {
     name,
     deleted: false,
