@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import type { Identity } from '../../auth/guard/contract.ts';
 import { systemClock } from '../../common/clock.ts';
 import type { Service } from '../../common/http/app.ts';
+import { type ContainerChanges, openContainerChanges } from '../../container-server/changes.ts';
 import { containerServerConfigSchema } from '../../container-server/config.ts';
 import { type LocalListingStore, openListingStore } from '../../container-server/store.ts';
 import { objectServerConfigSchema } from '../../object-server/config.ts';
@@ -30,6 +31,12 @@ export interface SwiftInProcessOptions {
   clientTimeoutSeconds?: number;
 }
 
+interface Stores {
+  objects: LocalObjectStore;
+  listings: LocalListingStore;
+  changes: ContainerChanges;
+}
+
 /** A whole Swift in this process: real rings, real stores on four devices in a temporary folder, tokens that the test makes. */
 export class SwiftInProcess {
   /** Token to whom it belongs; `member` is a member of project p1. */
@@ -43,8 +50,7 @@ export class SwiftInProcess {
   private readonly temporary: string | undefined;
 
   private constructor(
-    objects: LocalObjectStore,
-    listings: LocalListingStore,
+    { objects, listings, changes }: Stores,
     folder: string,
     { folder: kept, logLevel: level = 'silent', clientTimeoutSeconds }: SwiftInProcessOptions,
   ) {
@@ -66,7 +72,11 @@ export class SwiftInProcess {
       objectStoreAt: () => objects,
       listingStoreAt: () => listings,
       isLocal: () => true,
-      verifier: { verify: async (token) => this.identities.get(token) },
+      containerChanges: changes,
+      verifier: {
+        verify: async (token) => this.identities.get(token),
+        verifyNow: (token) => this.identities.get(token),
+      },
       identity: { authUrl: 'http://127.0.0.1:1/v3' },
       storageUrl: () => this.url,
     });
@@ -78,8 +88,10 @@ export class SwiftInProcess {
     await Promise.all(devices.map(({ path }) => mkdir(path, { recursive: true })));
     const level = options.logLevel ?? 'silent';
     const common = { devices, clock: systemClock, logger: pino({ level }) };
+    const changes = openContainerChanges();
     const listings: LocalListingStore = await openListingStore({
       ...common,
+      changes,
       config: Value.Create(containerServerConfigSchema),
       listingStoreAt: () => listings,
     });
@@ -92,7 +104,7 @@ export class SwiftInProcess {
     });
     await listings.start();
     await objects.start();
-    const swift = new SwiftInProcess(objects, listings, folder, options);
+    const swift = new SwiftInProcess({ objects, listings, changes }, folder, options);
     await swift.service.start();
     await swift.service.app.listen({ host: '127.0.0.1', port: options.port ?? 0 });
     swift.url = `http://127.0.0.1:${(swift.service.app.server.address() as AddressInfo).port}`;
