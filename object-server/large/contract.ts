@@ -19,7 +19,10 @@ export interface LargeFiles {
    * @throws CorruptLargeFileError; ENOENT where there is no such file.
    */
   open(name: string, seed: bigint, sizeBytes: number): Promise<LargeReading>;
-  /** Removes a file, durably. One that is not there is no error: it is durably gone then. */
+  /**
+   * Removes a file; one that is not there is no error. Not durably: what a power cut brings back is an orphan, or belongs to a version that
+   * is dead still, and is removed again.
+   */
   remove(name: string): Promise<void>;
   /** Names greater than `after` ('' : from the first) in ascending order, at most `limit`: for the sweep of orphans. */
   list(after: string, limit: number): Promise<string[]>;

@@ -6,7 +6,7 @@ import type { Disk } from '../disk/contract.ts';
 import type { LargeFiles } from './contract.ts';
 import { LargeReader } from './large-reader.ts';
 import { LargeWriter } from './large-writer.ts';
-import { MOST_REMEMBERED_NAMES } from './limits.ts';
+import { FEWEST_DIRECT_BYTES, MOST_REMEMBERED_NAMES } from './limits.ts';
 
 const NAME = /^[0-9a-f]{16}(-[0-9a-f]{1,96})?$/;
 const LABEL = /^[0-9a-f]{1,96}$/;
@@ -48,7 +48,7 @@ export function openLargeFiles(options: LargeFilesOptions): LargeFiles {
   }
 
   return {
-    begin({ seed, label }) {
+    begin({ seed, label, sizeBytes }) {
       invariant(label === undefined || LABEL.test(label), `${label} is no label`);
       const name = label === undefined ? newName() : `${newName()}-${label}`;
       const path = pathOf(name);
@@ -60,23 +60,19 @@ export function openLargeFiles(options: LargeFilesOptions): LargeFiles {
         name,
         path,
         temporaryPath: join(temporaries, name),
+        direct: sizeBytes === undefined || sizeBytes >= FEWEST_DIRECT_BYTES,
         ensureFolders: async () => void (await Promise.all([ensureFolder(temporaries), ensureFolder(shard)])),
         syncFolder: () => disk.syncFolder(shard),
       });
     },
-    // Who is first to read a file reads past the page cache: a large one would drive much out of it that is used more often.
     open: (name, seed, sizeBytes) =>
-      LargeReader.open({ disk, pool, path: pathOf(name), seed, sizeBytes, elapsedMs, direct: !recent.touch(name) }),
+      LargeReader.open({ disk, pool, path: pathOf(name), seed, sizeBytes, elapsedMs, isRecent: recent.touch(name) }),
     async remove(name) {
-      const path = pathOf(name);
       try {
-        await disk.remove(path);
+        await disk.remove(pathOf(name));
       } catch (error) {
         if (systemErrorCode(error) !== 'ENOENT') throw error;
       }
-      await disk.syncFolder(join(path, '..')).catch((error: unknown) => {
-        if (systemErrorCode(error) !== 'ENOENT') throw error; // a folder that never was
-      });
     },
     async list(after, limit) {
       const found: string[] = [];

@@ -5,7 +5,7 @@ import { BODY_BLOCK_BYTES, blockChecksum } from '../contract.ts';
 import type { Disk, DiskFile } from '../disk/contract.ts';
 import type { LargeReading } from './contract.ts';
 import { assertFooter, blocksOf, CHECKSUM_BYTES, CorruptLargeFileError, FOOTER_BYTES, tableBytesOf } from './format.ts';
-import { CHECKSUMS_PER_READ, MOST_QUICK_READ_MS, QUICK_READ_BYTES, READ_BYTES } from './limits.ts';
+import { CHECKSUMS_PER_READ, FEWEST_DIRECT_BYTES, MOST_QUICK_READ_MS, QUICK_READ_BYTES, READ_BYTES } from './limits.ts';
 
 export interface LargeReaderOptions {
   disk: Disk;
@@ -13,8 +13,8 @@ export interface LargeReaderOptions {
   path: string;
   seed: bigint;
   sizeBytes: number;
-  /** Past the page cache; else it is probably there. */
-  direct: boolean;
+  /** Read lately: it is probably in the page cache. */
+  isRecent: boolean;
   /** Any clock that only goes forward. */
   elapsedMs: () => number;
 }
@@ -31,7 +31,7 @@ export class LargeReader implements LargeReading {
   private readonly file: DiskFile;
   private readonly seed: bigint;
   private readonly pool: PiecePool;
-  private readonly direct: boolean;
+  private readonly isRecent: boolean;
   private readonly elapsedMs: () => number;
   private checksums: ChecksumsAhead;
 
@@ -40,14 +40,15 @@ export class LargeReader implements LargeReading {
     this.seed = options.seed;
     this.sizeBytes = options.sizeBytes;
     this.pool = options.pool;
-    this.direct = options.direct;
+    this.isRecent = options.isRecent;
     this.elapsedMs = options.elapsedMs;
     this.checksums = checksums;
   }
 
   static async open(options: LargeReaderOptions): Promise<LargeReader> {
-    const { disk, path, direct } = options;
-    const file = await disk.open(path, { direct });
+    const { disk, path, isRecent, sizeBytes } = options;
+    // Who is first to read a long one reads past the page cache: it would drive much out of it that is used more often.
+    const file = await disk.open(path, { direct: !isRecent && sizeBytes >= FEWEST_DIRECT_BYTES });
     try {
       return new LargeReader(file, options, await readTail(file, options));
     } catch (error) {
@@ -80,7 +81,7 @@ export class LargeReader implements LargeReading {
   /** Not verified yet. */
   private async *blocks(from: number, last: number, memory: Uint8Array): AsyncGenerator<Uint8Array> {
     let offset = from;
-    for (let isQuick = !this.direct; isQuick && offset < last; ) {
+    for (let isQuick = this.isRecent; isQuick && offset < last; ) {
       const piece = memory.subarray(0, Math.min(QUICK_READ_BYTES, memory.length, last - offset));
       const startedAt = this.elapsedMs();
       assertWhole(piece, this.file.readNow(piece, offset));

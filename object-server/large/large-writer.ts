@@ -13,6 +13,8 @@ export interface LargeWriterOptions {
   name: string;
   temporaryPath: string;
   path: string;
+  /** Past the page cache. */
+  direct: boolean;
   /** The folders of both paths; each may be made by several uploads at once. */
   ensureFolders(): Promise<void>;
   /** Makes the final name durable. */
@@ -143,9 +145,9 @@ export class LargeWriter implements LargeUpload {
   }
 
   private async open(): Promise<DiskFile> {
-    const { disk, ensureFolders, temporaryPath } = this.options;
+    const { disk, ensureFolders, temporaryPath, direct } = this.options;
     await ensureFolders();
-    return disk.open(temporaryPath, { write: true, create: true, exclusive: true, direct: true });
+    return disk.open(temporaryPath, { write: true, create: true, exclusive: true, direct });
   }
 
   private release(): void {
