@@ -9,6 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isMainThread, MessageChannel, parentPort, Worker, workerData } from 'node:worker_threads';
+import { workerListings } from '../dist/cli/workers/worker-listings.js';
 import { rpcClient, serveRpc } from '../dist/common/rpc/port-rpc.js';
 import { rowsOfChunk } from '../dist/container-server/contract.js';
 import { openListingReader } from '../dist/container-server/reader.js';
@@ -87,9 +88,9 @@ async function measureWrites(store, writers, writes, flushes) {
   const { port1, port2 } = new MessageChannel();
   let calls = 0;
   serveRpc(port1, {
-    applyObjectUpdates: (updates) => {
+    applyPackedUpdates: (packed) => {
       calls += 1;
-      return store.applyObjectUpdates(updates);
+      return store.applyPackedUpdates(packed);
     },
   });
   const count = writers === 1 ? Math.ceil(writes / 10) : writes;
@@ -117,7 +118,8 @@ async function measureWrites(store, writers, writes, flushes) {
 /** A thread that writes as object servers do: each writer waits until its row is listed by all three replicas. */
 async function write({ port, writers, count }) {
   const { remote } = rpcClient(port);
-  const updates = createBatchedUpdates({ listingStoreAt: () => remote, logger: silent, timeoutMs: 60_000 });
+  const store = workerListings({}, remote);
+  const updates = createBatchedUpdates({ listingStoreAt: () => store, logger: silent, timeoutMs: 60_000 });
   const listings = replicas.map((replica) => ({ ip: '127.0.0.1', port: 6201, ...replica }));
   const run = async (total) => {
     let left = total;

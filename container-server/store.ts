@@ -17,6 +17,7 @@ import type { ContainerServerConfig } from './config.ts';
 import type { ContainerTarget, ListingStore } from './contract.ts';
 import { containerNotFound, deviceUnavailable } from './errors.ts';
 import { MOST_ROWS_PER_CALL, RECLAIM_INTERVAL_MS } from './limits.ts';
+import { packOutcomes, unpackUpdates } from './packed-updates.ts';
 import { AccountReporter } from './store/account-reporter.ts';
 import { ListingDatabase, type WriteBatch } from './store/database.ts';
 import { encodeUpdate } from './store/object-rows.ts';
@@ -37,6 +38,8 @@ export interface ListingStoreDeps {
 }
 
 export interface LocalListingStore extends ListingStore {
+  /** `applyObjectUpdates` for other threads: see packed-updates.ts. */
+  applyPackedUpdates(packed: string): Promise<string>;
   /** Takes up reports that a crash left unsent, then the background work. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -124,6 +127,7 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
       invariant(updates.length <= MOST_ROWS_PER_CALL, `${updates.length} rows in one call`);
       return applyObjectUpdates(updating, encodeUpdates(updates));
     },
+    applyPackedUpdates: async (packed) => packOutcomes(await applyObjectUpdates(updating, unpackUpdates(packed))),
     start: async () => {
       for (const { reporter } of devices.values()) await reporter.start();
       reclaimTimer = setInterval(() => {

@@ -101,6 +101,6 @@ function mainCallsOf(node: TrustingNode, listings: LocalListingStore): MainCalls
     updateContainer: (...args) => listings.updateContainer(...args),
     removeContainer: (...args) => listings.removeContainer(...args),
     applyObjectRows: (...args) => listings.applyObjectRows(...args),
-    applyObjectUpdates: (...args) => listings.applyObjectUpdates(...args),
+    applyPackedUpdates: (...args) => listings.applyPackedUpdates(...args),
   };
 }

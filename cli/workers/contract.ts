@@ -3,6 +3,7 @@ import type { Identity } from '../../auth/guard/contract.ts';
 import type { LogLevel } from '../../common/log.ts';
 import type { ListingStore } from '../../container-server/contract.ts';
 import type { ListingReads } from '../../container-server/reader.ts';
+import type { LocalListingStore } from '../../container-server/store.ts';
 import type { ObjectServerConfig } from '../../object-server/config.ts';
 import type { ProxyConfig } from '../../proxy/config.ts';
 import type { ClusterSecrets } from '../cluster-secrets.ts';
@@ -37,8 +38,9 @@ export interface DataWorkerSetup {
   control: MessagePort;
 }
 
-/** Changes of this node's listings. */
-export type ListingWrites = Omit<ListingStore, keyof ListingReads>;
+/** Changes of this node's listings; objects' updates as one text. */
+export type ListingWrites = Omit<ListingStore, keyof ListingReads | 'applyObjectUpdates'> &
+  Pick<LocalListingStore, 'applyPackedUpdates'>;
 
 /** The main thread, as a worker calls it. */
 export interface MainCalls extends ListingWrites {

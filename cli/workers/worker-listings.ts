@@ -1,4 +1,5 @@
 import type { ListingStore } from '../../container-server/contract.ts';
+import { packUpdates, unpackOutcomes } from '../../container-server/packed-updates.ts';
 import type { ListingReads } from '../../container-server/reader.ts';
 import type { ListingWrites } from './contract.ts';
 
@@ -16,6 +17,7 @@ export function workerListings(reads: ListingReads, writes: ListingWrites): List
     updateContainer: (...args) => writes.updateContainer(...args),
     removeContainer: (...args) => writes.removeContainer(...args),
     applyObjectRows: (...args) => writes.applyObjectRows(...args),
-    applyObjectUpdates: (...args) => writes.applyObjectUpdates(...args),
+    applyObjectUpdates: async (updates) =>
+      unpackOutcomes(await writes.applyPackedUpdates(packUpdates(updates)), updates),
   };
 }

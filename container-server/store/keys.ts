@@ -39,6 +39,8 @@ function key(space: string, ...names: string[]): string {
   return [space, ...names].join('\0');
 }
 
-function assertName(name: string): void {
+/** NUL is what parts names. */
+export function assertName(name: string): string {
   invariant(!name.includes('\0'), 'a name holds NUL');
+  return name;
 }

@@ -54,6 +54,12 @@ export function encodeRowUpdate(row: ObjectRow): RowUpdate {
   return { name: row.name, timestamp: row.timestamp, live: row.deleted ? undefined : encodeLive(row) };
 }
 
+/** @param stored a live row as it is stored, or the timestamp of a deletion. */
+export function keyedUpdate(account: string, container: string, name: string, stored: string): KeyedUpdate {
+  const live = stored.length > STAMP ? stored : undefined;
+  return { name, timestamp: stored.slice(0, STAMP), live, key: objectRowKey(account, container, name) };
+}
+
 export function encodeUpdate(account: string, container: string, row: ObjectRow): KeyedUpdate {
   const { name, timestamp, live } = encodeRowUpdate(row);
   return { name, timestamp, live, key: objectRowKey(account, container, name) };
