@@ -117,6 +117,62 @@ export function createRemoteVerifier(options: RemoteIdentityOptions): TokenVerif
   };
 }
 
+/**
+ * Who a token is, asked with the token itself.
+ *
+ * @param authUrl base URL of the identity API, with `/v3`.
+ * @returns undefined for a token that does not hold.
+ * @throws when identity cannot be asked.
+ */
+export async function showOwnToken(authUrl: string, token: string): Promise<Identity | undefined> {
+  const headers = { 'x-auth-token': token, 'x-subject-token': token, 'openstack-identity-access-rules': '1.0' };
+  const answer = await requestJson({
+    method: 'GET',
+    url: `${authUrl}/auth/tokens?nocatalog`,
+    headers,
+    timeoutMs: TIMEOUT_MS,
+  });
+  if (answer.status === 401 || answer.status === 404) return undefined;
+  if (answer.status !== 200) throw unexpected('token validation', answer);
+  return identityFromToken(tokenBodyOf(answer));
+}
+
+/**
+ * Who signed a request to an S3 API.
+ *
+ * @param proof `stringToSign` as the signing scheme makes it.
+ * @returns the identity of the key's user on the key's project; undefined for a signature that does not hold.
+ * @throws when identity cannot be asked.
+ * Spec: Keystone, "S3 tokens".
+ */
+export async function verifyS3Signature(
+  options: RemoteIdentityOptions,
+  proof: { access: string; signature: string; stringToSign: string },
+): Promise<Identity | undefined> {
+  const { authUrl, session } = options;
+  const token = Buffer.from(proof.stringToSign, 'utf8').toString('base64url');
+  const askWith = (ownToken: string) =>
+    requestJson({
+      method: 'POST',
+      url: `${authUrl}/s3tokens`,
+      headers: { 'x-auth-token': ownToken },
+      timeoutMs: TIMEOUT_MS,
+      body: { credentials: { access: proof.access, signature: proof.signature, token } },
+    });
+  const used = await session.token();
+  let answer = await askWith(used);
+  if (answer.status === 401) {
+    // Was it the signature, or our own token? Another question tells, without a login for every bad signature.
+    await askAsService(options, '/martlet/revocation-epoch', {});
+    const current = await session.token();
+    if (current === used) return undefined;
+    answer = await askWith(current);
+  }
+  if (answer.status === 401) return undefined;
+  if (answer.status !== 200) throw unexpected('signature check', answer);
+  return identityFromToken(tokenBodyOf(answer));
+}
+
 /** The epoch of an identity service on another node. */
 export interface RemoteEpoch extends RevocationEpoch {
   /** NaN, which equals no epoch, unless identity was heard of less than a second ago. */

@@ -47,5 +47,7 @@ export const MOST_ATTEMPTS = 20;
 export const MOST_FERNET_KEYS = 64;
 /** An unknown token makes the key repository be read again, at most this often. */
 export const FERNET_RELOAD_MS = 1_000;
+/** How often the key repository is read for a rotation. */
+export const KEYS_REREAD_MS = 10_000;
 /** How often revocations of tokens that have ended anyway are dropped. */
 export const REVOCATION_SWEEP_MS = 3_600_000;

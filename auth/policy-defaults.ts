@@ -30,6 +30,20 @@ function grants(persona: 'reader' | 'manager'): string {
   return `(${actors}) and (${targets})`;
 }
 
+const changesMembers = `rule:admin_required or (${inDomain('manager', 'user.domain_id')} and ${inDomain('manager', 'group.domain_id')})`;
+
+const readsGrants = `rule:system_reader or (${grants('reader')})`;
+const changesGrants = `rule:admin_required or (rule:domain_managed_role and ${grants('manager')})`;
+
+function systemGrants(actor: 'user' | 'group'): Record<string, string> {
+  return {
+    [`identity:list_system_grants_for_${actor}`]: 'rule:system_reader',
+    [`identity:check_system_grant_for_${actor}`]: 'rule:system_reader',
+    [`identity:create_system_grant_for_${actor}`]: 'rule:admin_required',
+    [`identity:revoke_system_grant_for_${actor}`]: 'rule:admin_required',
+  };
+}
+
 function ownsCredential(others: string): string {
   return `${others} or user_id:%(target.credential.user_id)s`;
 }
@@ -73,20 +87,27 @@ export const identityPolicy: Readonly<Record<string, string>> = {
   'identity:create_group': manages('group.domain_id'),
   'identity:update_group': manages('group.domain_id'),
   'identity:delete_group': manages('group.domain_id'),
-  'identity:change_group_members': `rule:admin_required or (${inDomain('manager', 'user.domain_id')} and ${inDomain('manager', 'group.domain_id')})`,
+  'identity:add_user_to_group': changesMembers,
+  'identity:remove_user_from_group': changesMembers,
 
   'identity:get_role': 'rule:system_reader or role:manager',
   'identity:list_roles': 'rule:system_reader or role:manager',
   'identity:create_role': 'rule:admin_required',
   'identity:update_role': 'rule:admin_required',
   'identity:delete_role': 'rule:admin_required',
+  'identity:list_role_inference_rules': 'rule:system_reader',
+  'identity:list_implied_roles': 'rule:system_reader',
   'identity:get_implied_role': 'rule:system_reader',
-  'identity:change_implied_role': 'rule:admin_required',
+  'identity:check_implied_role': 'rule:system_reader',
+  'identity:create_implied_role': 'rule:admin_required',
+  'identity:delete_implied_role': 'rule:admin_required',
 
-  'identity:check_grant': `rule:system_reader or (${grants('reader')})`,
-  'identity:change_grant': `rule:admin_required or (rule:domain_managed_role and ${grants('manager')})`,
-  'identity:check_system_grant': 'rule:system_reader',
-  'identity:change_system_grant': 'rule:admin_required',
+  'identity:check_grant': readsGrants,
+  'identity:list_grants': readsGrants,
+  'identity:create_grant': changesGrants,
+  'identity:revoke_grant': changesGrants,
+  ...systemGrants('user'),
+  ...systemGrants('group'),
   'identity:list_role_assignments': reads('domain.id'),
 
   'identity:get_application_credential': 'rule:system_reader or rule:owner',
@@ -167,10 +188,19 @@ export const identityPolicy: Readonly<Record<string, string>> = {
   'identity:update_domain_config': 'rule:admin_required',
   'identity:delete_domain_config': 'rule:admin_required',
 
+  'identity:list_services': 'rule:system_reader',
   'identity:get_service': 'rule:system_reader',
-  'identity:change_service': 'rule:admin_required',
+  'identity:create_service': 'rule:admin_required',
+  'identity:update_service': 'rule:admin_required',
+  'identity:delete_service': 'rule:admin_required',
+  'identity:list_endpoints': 'rule:system_reader',
   'identity:get_endpoint': 'rule:system_reader',
-  'identity:change_endpoint': 'rule:admin_required',
+  'identity:create_endpoint': 'rule:admin_required',
+  'identity:update_endpoint': 'rule:admin_required',
+  'identity:delete_endpoint': 'rule:admin_required',
+  'identity:list_regions': '@',
   'identity:get_region': '@',
-  'identity:change_region': 'rule:admin_required',
+  'identity:create_region': 'rule:admin_required',
+  'identity:update_region': 'rule:admin_required',
+  'identity:delete_region': 'rule:admin_required',
 };

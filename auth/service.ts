@@ -9,15 +9,17 @@ import { finishRemovals } from './actions/removal.ts';
 import { resolveToken } from './actions/resolve-token.ts';
 import { dropOldRevocations } from './actions/revoke-token.ts';
 import { identityOfState } from './actions/token-state.ts';
+import { AuditLog } from './audit/audit-log.ts';
+import { recordRequests } from './audit/record-requests.ts';
 import type { AuthConfig } from './config.ts';
 import type { AuthContext, BuiltInService } from './context.ts';
 import { renderKeystoneError } from './errors.ts';
 import { requireToken } from './guard/authenticate.ts';
 import { createCachingVerifier } from './guard/caching-verifier.ts';
 import type { TokenVerifier } from './guard/contract.ts';
-import { createPolicy } from './guard/policy.ts';
+import { createPolicy, type PolicyOverrides } from './guard/policy.ts';
 import type { SharedEpoch } from './guard/shared-epoch.ts';
-import { MOST_BODY_BYTES, REVOCATION_SWEEP_MS } from './limits.ts';
+import { KEYS_REREAD_MS, MOST_BODY_BYTES, REVOCATION_SWEEP_MS } from './limits.ts';
 import { FailureLimiter } from './passwords/failure-limiter.ts';
 import { PasswordHasher } from './passwords/password-hasher.ts';
 import { PasswordRules } from './passwords/rules.ts';
@@ -63,7 +65,7 @@ export interface AuthDeps {
   /** The services that this installation runs. */
   catalog: readonly BuiltInService[];
   /** The operator's policy rules, by action. */
-  policyOverrides?: Record<string, string>;
+  policyOverrides?: Record<string, string> | PolicyOverrides;
 }
 
 export interface AuthService extends Service {
@@ -74,6 +76,7 @@ export interface AuthService extends Service {
 /** The identity service. `start` makes or reads the token keys and ends what a crash left half removed. */
 export function buildAuth(deps: AuthDeps): AuthService {
   const context = contextOf(deps);
+  const auditLog = openAuditLog(deps);
   const verifier = createCachingVerifier({ verifier: storeVerifier(context), epoch: deps.epoch, clock: deps.clock });
   const app = createApp({
     logger: deps.logger,
@@ -91,13 +94,16 @@ export function buildAuth(deps: AuthDeps): AuthService {
   });
   const wwwAuthenticate = `Keystone uri="${context.publicUrl}"`;
   requireToken(app, { verifier, isPublic, wwwAuthenticate, serviceType: 'identity' });
+  if (auditLog) recordRequests(app, context, auditLog);
   registerRoutes(app, context, wwwAuthenticate);
 
   let sweep: NodeJS.Timeout | undefined;
+  let rereadKeys: NodeJS.Timeout | undefined;
   return {
     app,
     verifier,
     async start() {
+      await auditLog?.open();
       await context.fernetKeys.open();
       await context.credentialKeys.open();
       // Not waited for: logins queue up behind it, and the start need not.
@@ -108,11 +114,23 @@ export function buildAuth(deps: AuthDeps): AuthService {
         dropOldRevocations(context).catch((error: unknown) => deps.logger.error({ err: error }, 'revocation sweep'));
       }, REVOCATION_SWEEP_MS);
       sweep.unref();
+      // A rotation from the command line: the new primary is read by all before it is needed.
+      rereadKeys = setInterval(() => {
+        context.fernetKeys.reload().catch((error: unknown) => deps.logger.error({ err: error }, 'token keys'));
+      }, KEYS_REREAD_MS);
+      rereadKeys.unref();
     },
     async stop() {
       clearInterval(sweep);
+      clearInterval(rereadKeys);
+      await auditLog?.close();
     },
   };
+}
+
+function openAuditLog({ config, dataFolder, logger }: AuthDeps): AuditLog | undefined {
+  if (!config.audit_log) return undefined;
+  return new AuditLog(join(dataFolder, 'audit', 'identity.log'), config.audit_log_mib << 20, logger);
 }
 
 function contextOf(deps: AuthDeps): AuthContext {

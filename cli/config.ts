@@ -37,6 +37,11 @@ export const configSchema = Type.Object({
     maximum: 3600,
     description: 'How long running requests may take to finish after SIGTERM, seconds.',
   }),
+  policy_file: Type.Optional(
+    Type.String({
+      description: 'YAML file of policy rules that replace the defaults, of all services; read again when it changes.',
+    }),
+  ),
   auth: authConfig,
   proxy: proxyConfig,
   'object-server': objectServerConfigSchema,

@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { publishFile } from '../common/files/durable-file.ts';
 
 export interface Login {
@@ -50,4 +51,27 @@ function openrcOf(authUrl: string, login: Login): string {
   return Object.entries(variables)
     .map(([name, value]) => `export ${name}='${value}'\n`)
     .join('');
+}
+
+/** Puts a user's new password into the files that name the user; files that somebody has removed stay away. */
+export async function replacePassword(dataPath: string, username: string, password: string): Promise<void> {
+  const cloudsPath = join(dataPath, 'clouds.yaml');
+  const text = await readFile(cloudsPath, 'utf8').catch(() => undefined);
+  const file = text === undefined ? undefined : (parse(text) as { clouds?: Record<string, CloudEntry> });
+  const entries = Object.values(file?.clouds ?? {}).filter((entry) => entry.auth?.username === username);
+  for (const { auth } of entries) if (auth) auth.password = password;
+  if (entries.length > 0) await publishFile(cloudsPath, stringify(file));
+  for (const name of ['openrc', 'admin-openrc']) {
+    const path = join(dataPath, name);
+    const lines = await readFile(path, 'utf8').catch(() => '');
+    if (!lines.includes(`export OS_USERNAME='${username}'\n`)) continue;
+    await publishFile(
+      path,
+      lines.replace(/^export OS_PASSWORD=.*$/m, () => `export OS_PASSWORD='${password}'`),
+    );
+  }
+}
+
+interface CloudEntry {
+  auth?: { username?: string; password?: string };
 }

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { InvariantError, StartError } from '../common/errors.ts';
+import { registerAuthCommands } from './commands/auth.ts';
 import { registerJoinCommand } from './commands/join.ts';
+import { registerPolicyCommands } from './commands/policy.ts';
 import { registerRingCommands } from './commands/ring.ts';
 import { registerStartCommand } from './commands/start.ts';
 
@@ -13,6 +15,8 @@ const program = new Command('martlet')
 registerStartCommand(program);
 registerJoinCommand(program);
 registerRingCommands(program);
+registerAuthCommands(program);
+registerPolicyCommands(program);
 
 try {
   await program.parseAsync();

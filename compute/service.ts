@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { ServiceSession } from '../auth/contract.ts';
 import { requireToken } from '../auth/guard/authenticate.ts';
 import type { TokenVerifier } from '../auth/guard/contract.ts';
-import { createPolicy } from '../auth/guard/policy.ts';
+import { createPolicy, type PolicyOverrides } from '../auth/guard/policy.ts';
 import type { Clock } from '../common/clock.ts';
 import { createApp, type Service } from '../common/http/app.ts';
 import type { KeyValueStore } from '../common/kv/contract.ts';
@@ -49,7 +49,7 @@ export interface ComputeDeps {
   dataFolder: string;
   /** Base URL of the identity API, for `WWW-Authenticate`. */
   authUrl: string;
-  policyOverrides?: Record<string, string>;
+  policyOverrides?: Record<string, string> | PolicyOverrides;
 }
 
 const PUBLIC_PATHS = new Set(['/', '/healthcheck', '/v2.1', '/v2.1/']);

@@ -1,7 +1,7 @@
 import type { ServiceSession } from '../auth/contract.ts';
 import { requireToken } from '../auth/guard/authenticate.ts';
 import type { TokenVerifier } from '../auth/guard/contract.ts';
-import { createPolicy } from '../auth/guard/policy.ts';
+import { createPolicy, type PolicyOverrides } from '../auth/guard/policy.ts';
 import type { Clock } from '../common/clock.ts';
 import { ApiError } from '../common/errors.ts';
 import { createApp, type Service } from '../common/http/app.ts';
@@ -36,7 +36,7 @@ export interface ImageDeps {
   logger: Logger;
   /** Folder below which the file store keeps `images/`. */
   dataFolder: string;
-  policyOverrides?: Record<string, string>;
+  policyOverrides?: Record<string, string> | PolicyOverrides;
   /** Where a 401 says that tokens are had. */
   identityUrl?: string;
 }

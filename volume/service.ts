@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ServiceSession } from '../auth/contract.ts';
 import { requireToken } from '../auth/guard/authenticate.ts';
 import type { TokenVerifier } from '../auth/guard/contract.ts';
-import { createPolicy } from '../auth/guard/policy.ts';
+import { createPolicy, type PolicyOverrides } from '../auth/guard/policy.ts';
 import type { Clock } from '../common/clock.ts';
 import { createApp, type Service } from '../common/http/app.ts';
 import type { KeyValueStore } from '../common/kv/contract.ts';
@@ -52,7 +52,7 @@ export interface VolumeServiceDeps {
   dataFolder: string;
   /** Value of `WWW-Authenticate` on a 401. */
   wwwAuthenticate?: string;
-  policyOverrides?: Record<string, string>;
+  policyOverrides?: Record<string, string> | PolicyOverrides;
   /** Runs LVM and qemu-img; the machine's own unless told. */
   runCommand?: RunCommand;
 }

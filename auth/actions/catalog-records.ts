@@ -18,7 +18,7 @@ import { newId } from './named.ts';
 /** @throws ApiError 400 for a parent that does not exist, 403, 409 for an id that is taken. */
 export async function createRegion(context: AuthContext, identity: Identity, body: RegionBody): Promise<RegionRecord> {
   const { tables, store, policy } = context;
-  policy.authorize('identity:change_region', identity);
+  policy.authorize('identity:create_region', identity);
   const parentId = body.parent_region_id ?? null;
   if (parentId !== null && !(await tables.regions.get(parentId))) throw notFound('region', parentId);
   const record: RegionRecord = {
@@ -40,7 +40,7 @@ export async function updateRegion(
   body: RegionBody,
 ): Promise<RegionRecord> {
   const { tables, policy } = context;
-  policy.authorize('identity:change_region', identity);
+  policy.authorize('identity:update_region', identity);
   const parentId = body.parent_region_id;
   if (parentId && (parentId === id || !(await tables.regions.get(parentId))))
     throw badRequest(`No parent region ${parentId}.`);
@@ -57,7 +57,7 @@ export async function updateRegion(
 /** @throws ApiError 403 where regions lie in it or an endpoint of ours does, 404. */
 export async function deleteRegion(context: AuthContext, identity: Identity, id: string): Promise<void> {
   const { tables, store, policy, config } = context;
-  policy.authorize('identity:change_region', identity);
+  policy.authorize('identity:delete_region', identity);
   await withRetries(async () => {
     const current = await tables.regions.get(id);
     if (!current) throw notFound('region', id);
@@ -75,7 +75,7 @@ export async function createService(
   body: ServiceBody,
 ): Promise<ServiceRecord> {
   const { tables, store, policy } = context;
-  policy.authorize('identity:change_service', identity);
+  policy.authorize('identity:create_service', identity);
   const record: ServiceRecord = {
     id: newId(),
     type: body.type,
@@ -95,7 +95,7 @@ export async function updateService(
   id: string,
   body: Partial<ServiceBody>,
 ): Promise<ServiceRecord> {
-  context.policy.authorize('identity:change_service', identity);
+  context.policy.authorize('identity:update_service', identity);
   assertNotBuiltIn(builtInServices(context), id);
   const updated = await context.tables.services.update(id, (record) => ({
     ...record,
@@ -112,7 +112,7 @@ export async function updateService(
 /** Removes a service and its endpoints. @throws ApiError 403, also for a service of our own; 404. */
 export async function deleteService(context: AuthContext, identity: Identity, id: string): Promise<void> {
   const { tables, store, policy } = context;
-  policy.authorize('identity:change_service', identity);
+  policy.authorize('identity:delete_service', identity);
   assertNotBuiltIn(builtInServices(context), id);
   await withRetries(async () => {
     const current = await tables.services.get(id);
@@ -128,7 +128,7 @@ export async function deleteService(context: AuthContext, identity: Identity, id
 export function createEndpoint(context: AuthContext, identity: Identity, body: EndpointBody): Promise<EndpointRecord> {
   return withRetries(async () => {
     const { tables, store, policy } = context;
-    policy.authorize('identity:change_endpoint', identity);
+    policy.authorize('identity:create_endpoint', identity);
     const service = await tables.services.get(body.service_id);
     if (!service && !builtInServices(context).some(({ id }) => id === body.service_id))
       throw badRequest(`Could not find service: ${body.service_id}.`);
@@ -160,7 +160,7 @@ export async function updateEndpoint(
   body: Partial<EndpointBody>,
 ): Promise<EndpointRecord> {
   const { tables, store, policy } = context;
-  policy.authorize('identity:change_endpoint', identity);
+  policy.authorize('identity:update_endpoint', identity);
   assertNotBuiltIn(builtInEndpoints(context), id);
   if (body.service_id !== undefined && !(await tables.services.get(body.service_id)))
     throw badRequest(`Could not find service: ${body.service_id}.`);
@@ -184,7 +184,7 @@ export async function updateEndpoint(
 /** @throws ApiError 403, also for an endpoint of our own; 404. */
 export async function deleteEndpoint(context: AuthContext, identity: Identity, id: string): Promise<void> {
   const { tables, store, policy } = context;
-  policy.authorize('identity:change_endpoint', identity);
+  policy.authorize('identity:delete_endpoint', identity);
   assertNotBuiltIn(builtInEndpoints(context), id);
   await withRetries(async () => {
     const current = await tables.endpoints.get(id);

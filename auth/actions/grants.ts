@@ -33,7 +33,7 @@ export type RoleGrant = Grant & { roleId: string };
 export function addGrant(context: AuthContext, identity: Identity, grant: RoleGrant): Promise<void> {
   return withRetries(async () => {
     const { tables, store, epoch } = context;
-    const { role, target, unchanged } = await grantParts(context, identity, grant, 'change');
+    const { role, target, unchanged } = await grantParts(context, identity, grant, 'create');
     if (role?.domainId && target?.domainId !== role.domainId && target?.id !== role.domainId)
       throw badRequest('The role of a domain can only be given in that domain.');
     const assignment = assignmentOf(grant);
@@ -46,7 +46,7 @@ export function addGrant(context: AuthContext, identity: Identity, grant: RoleGr
 /** @throws ApiError 403, and 404 for a role that is not given. */
 export function removeGrant(context: AuthContext, identity: Identity, grant: RoleGrant): Promise<void> {
   return withRetries(async () => {
-    await grantParts(context, identity, grant, 'change');
+    await grantParts(context, identity, grant, 'revoke');
     const change = await context.tables.assignments.removal(assignmentOf(grant));
     if (!change) throw notFound('role assignment', `role ${grant.roleId} of ${grant.actorKind} ${grant.actorId}`);
     // Before the role itself: a crash in between leaves a role without them, never one of them to come back with the role.
@@ -66,7 +66,7 @@ export async function checkGrant(context: AuthContext, identity: Identity, grant
 /** Roles given directly to the actor on the target. @throws ApiError 403, 404. */
 export async function listGrants(context: AuthContext, identity: Identity, grant: Grant): Promise<RoleRecord[]> {
   const { tables } = context;
-  await grantParts(context, identity, grant, 'check');
+  await grantParts(context, identity, grant, 'list');
   const { actorKind, actorId, targetKind, targetId } = grant;
   const assignments = await tables.assignments.ofActorOn(actorKind, actorId, targetKind, targetId);
   const given = assignments.filter(({ inherited }) => inherited === grant.inherited);
@@ -74,8 +74,10 @@ export async function listGrants(context: AuthContext, identity: Identity, grant
   return roles.flatMap((role) => (role ? [role.record] : []));
 }
 
+type Verb = 'list' | 'check' | 'create' | 'revoke';
+
 /** Reads what a grant joins and decides whether the caller may; the change says that none of it has gone meanwhile. */
-async function grantParts(context: AuthContext, identity: Identity, grant: Grant, verb: 'check' | 'change') {
+async function grantParts(context: AuthContext, identity: Identity, grant: Grant, verb: Verb) {
   const { tables, policy } = context;
   const { actorKind, actorId, targetKind, targetId, roleId } = grant;
   const user = actorKind === 'user' ? await tables.users.get(actorId) : undefined;
@@ -83,7 +85,11 @@ async function grantParts(context: AuthContext, identity: Identity, grant: Grant
   const target = targetKind === 'system' ? undefined : await containerOf(context, targetKind, targetId);
   const role = roleId === undefined ? undefined : await tables.roles.get(roleId);
 
-  const action = targetKind === 'system' ? `identity:${verb}_system_grant` : `identity:${verb}_grant`;
+  const plural = verb === 'list' ? 's' : '';
+  const action =
+    targetKind === 'system'
+      ? `identity:${verb}_system_grant${plural}_for_${actorKind}`
+      : `identity:${verb}_grant${plural}`;
   policy.authorize(action, identity, policyTargetOf({ user, group, target, role }, targetKind));
   if (!user && !group) throw notFound(actorKind, actorId);
   if (targetKind === 'system' ? targetId !== SYSTEM_ID : !target)

@@ -72,7 +72,7 @@ export async function deleteGroup(context: AuthContext, identity: Identity, id: 
 export function addMember(context: AuthContext, identity: Identity, groupId: string, userId: string): Promise<void> {
   return withRetries(async () => {
     const { tables, store, epoch } = context;
-    const { group, user } = await memberPair(context, identity, { groupId, userId }, 'identity:change_group_members');
+    const { group, user } = await memberPair(context, identity, { groupId, userId }, 'identity:add_user_to_group');
     const membership = membershipOf(userId, groupId);
     if (await tables.memberships.get(membership.id)) return;
     await commitChanges(
@@ -88,7 +88,7 @@ export function addMember(context: AuthContext, identity: Identity, groupId: str
 /** @throws ApiError 403, and 404 for a user who is no member. */
 export function removeMember(context: AuthContext, identity: Identity, groupId: string, userId: string): Promise<void> {
   return withRetries(async () => {
-    await memberPair(context, identity, { groupId, userId }, 'identity:change_group_members');
+    await memberPair(context, identity, { groupId, userId }, 'identity:remove_user_from_group');
     const change = await context.tables.memberships.removal(membershipOf(userId, groupId));
     if (!change) throw notFound('user', userId);
     await commitAndRevoke(context, change);

@@ -92,7 +92,7 @@ export function implyRole(
 ): Promise<void> {
   return withRetries(async () => {
     const { tables, store, epoch } = context;
-    const { prior, implied } = await rolePair(context, identity, 'identity:change_implied_role', ids);
+    const { prior, implied } = await rolePair(context, identity, 'identity:create_implied_role', ids);
     if (implied.record.domainId === null && implied.record.name === 'admin') throw refused('No role implies admin.');
     if (prior.record.domainId === null && implied.record.domainId !== null)
       throw refused('A role of the cloud cannot imply the role of a domain.');
@@ -114,7 +114,7 @@ export function unimplyRole(
   ids: { prior: string; implied: string },
 ): Promise<void> {
   return withRetries(async () => {
-    await rolePair(context, identity, 'identity:change_implied_role', ids);
+    await rolePair(context, identity, 'identity:delete_implied_role', ids);
     const stored = await context.tables.impliedRoles.get(`${ids.prior}/${ids.implied}`);
     if (!stored) throw notFound('implied role', `${ids.prior} implies ${ids.implied}`);
     await commitAndRevoke(context, context.tables.impliedRoles.remove(stored));

@@ -175,6 +175,39 @@ export function evaluatePolicyRule(rule: PolicyRule, context: RuleContext): bool
   }
 }
 
+/** A rule in words of the language, as it would be parsed again. */
+export function policyRuleText(rule: PolicyRule): string {
+  switch (rule.kind) {
+    case 'always':
+      return '@';
+    case 'never':
+      return '!';
+    case 'not':
+      return `not ${bracketed(rule.operand)}`;
+    case 'all':
+    case 'any':
+      return rule.operands.map(bracketed).join(rule.kind === 'all' ? ' and ' : ' or ');
+    case 'rule':
+      return `rule:${rule.name}`;
+    case 'role':
+      return `role:${templateText(rule.name)}`;
+    case 'null':
+      return `None:${templateText(rule.value)}`;
+    case 'literal':
+      return `'${rule.literal}':${templateText(rule.value)}`;
+    case 'attribute':
+      return `${rule.name}:${templateText(rule.value)}`;
+  }
+}
+
+function bracketed(rule: PolicyRule): string {
+  return rule.kind === 'all' || rule.kind === 'any' ? `(${policyRuleText(rule)})` : policyRuleText(rule);
+}
+
+function templateText(template: Template): string {
+  return template.map((part) => (typeof part === 'string' ? part : `%(${part.key})s`)).join('');
+}
+
 /** Names of the rules that a rule refers to. */
 export function referencesOf(rule: PolicyRule): string[] {
   if (rule.kind === 'rule') return [rule.name];

@@ -37,7 +37,7 @@ function registerRegions(app: FastifyInstance, context: AuthContext): void {
   const { publicUrl, tables, policy } = context;
 
   app.get('/v3/regions', async (request) => {
-    policy.authorize('identity:get_region', request.identity);
+    policy.authorize('identity:list_regions', request.identity);
     const items = (await tables.regions.list()).map((each) => renderRegion(publicUrl, each));
     return renderList(request, { publicUrl, collection: 'regions', items, filters: ['parent_region_id'] });
   });
@@ -72,7 +72,7 @@ function registerServices(app: FastifyInstance, context: AuthContext): void {
   const { publicUrl, policy } = context;
 
   app.get('/v3/services', async (request) => {
-    policy.authorize('identity:get_service', request.identity);
+    policy.authorize('identity:list_services', request.identity);
     const items = (await allServices(context)).map((each) => renderService(publicUrl, each));
     return renderList(request, { publicUrl, collection: 'services', items, filters: ['type', 'name'] });
   });
@@ -101,7 +101,7 @@ function registerEndpoints(app: FastifyInstance, context: AuthContext): void {
   const { publicUrl, policy } = context;
 
   app.get('/v3/endpoints', async (request) => {
-    policy.authorize('identity:get_endpoint', request.identity);
+    policy.authorize('identity:list_endpoints', request.identity);
     const items = (await allEndpoints(context)).map((each) => renderEndpoint(publicUrl, each));
     const filters = ['interface', 'service_id', 'region_id', 'region'];
     return renderList(request, { publicUrl, collection: 'endpoints', items, filters });

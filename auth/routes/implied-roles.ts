@@ -27,18 +27,18 @@ export function registerImpliedRoleRoutes(app: FastifyInstance, context: AuthCon
   }
 
   app.get('/v3/role_inferences', async (request) => {
-    policy.authorize('identity:get_implied_role', request.identity);
+    policy.authorize('identity:list_role_inference_rules', request.identity);
     const all = await Promise.all((await tables.roles.list()).map(impliedBy));
     return { role_inferences: all.filter(({ implies }) => implies.length > 0), ...selfOf(request.url) };
   });
 
   app.get<OfPrior>('/v3/roles/:prior/implies', async ({ identity, params, url }) => {
-    const { record } = await getRole(context, identity, params.prior, 'identity:get_implied_role');
+    const { record } = await getRole(context, identity, params.prior, 'identity:list_implied_roles');
     return { role_inference: await impliedBy(record), ...selfOf(url) };
   });
 
   app.head<OfPair>('/v3/roles/:prior/implies/:implied', async ({ identity, params, url }, reply) => {
-    await rolePair(context, identity, 'identity:get_implied_role', params);
+    await rolePair(context, identity, 'identity:check_implied_role', params);
     await inference(params, url);
     return reply.status(204).send();
   });

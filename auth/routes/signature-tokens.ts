@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { authenticateBySignature, type SignatureProof } from '../actions/authenticate-signature.ts';
 import { catalogFor } from '../actions/catalog.ts';
 import { issueToken } from '../actions/issue-token.ts';
@@ -19,8 +19,9 @@ export function registerSignatureTokenRoutes(
   context: AuthContext,
   wwwAuthenticate: string,
 ): void {
-  async function issue(proof: SignatureProof) {
+  async function issue(request: FastifyRequest, proof: SignatureProof) {
     const authenticated = await authenticateBySignature(context, proof);
+    if (authenticated) request.auditTarget = { id: authenticated.user.id, name: authenticated.user.name };
     const issued = authenticated && (await issueToken(context, authenticated, undefined));
     if (!issued) throw unauthorized(wwwAuthenticate);
     const catalog = await catalogFor(context, issued.state);
@@ -30,7 +31,7 @@ export function registerSignatureTokenRoutes(
   app.post('/v3/ec2tokens', async (request, reply) => {
     context.policy.authorize('identity:ec2tokens', request.identity);
     const body = parseBody(ec2SignatureBody, request.body);
-    const { issued, body: shown } = await issue(ec2ProofOf(theOne(body)));
+    const { issued, body: shown } = await issue(request, ec2ProofOf(theOne(body)));
     reply.status(200).header('x-subject-token', issued.token);
     return shown;
   });
@@ -38,7 +39,7 @@ export function registerSignatureTokenRoutes(
   // Without the token itself: the service that asks acts on what the body says, and nobody else gets hold of one.
   app.post('/v3/s3tokens', async (request) => {
     context.policy.authorize('identity:s3tokens', request.identity);
-    return (await issue(s3ProofOf(theOne(parseBody(s3SignatureBody, request.body))))).body;
+    return (await issue(request, s3ProofOf(theOne(parseBody(s3SignatureBody, request.body))))).body;
   });
 }
 

@@ -22,9 +22,11 @@ export function registerTokenRoutes(app: FastifyInstance, context: AuthContext, 
     const proofs = proofsOf(auth.identity);
     const scope = scopeOf(auth.scope);
     const attempt = { address: request.ip, subject: subjectOf(proofs) };
+    request.auditTarget = triedBy(proofs);
     context.failures.assertMayTry(attempt);
     const authenticated = proofs && (await authenticate(context, proofs));
     if (!authenticated) context.failures.failed(attempt);
+    if (authenticated) request.auditTarget = { id: authenticated.user.id, name: authenticated.user.name };
     const issued = authenticated && (await issueToken(context, authenticated, scope));
     if (!issued) throw unauthorized(wwwAuthenticate);
     reply.status(201).header('x-subject-token', issued.token);
@@ -101,6 +103,14 @@ function proofsOf({
 function subjectOf(proofs: Proofs | undefined): string {
   const credential = proofs?.applicationCredential?.credential;
   return JSON.stringify(credential ?? proofs?.password?.user ?? proofs?.totp?.user ?? 'token');
+}
+
+/** Who is said to log in, for the audit log. */
+function triedBy(proofs: Proofs | undefined): { id?: string; name?: string } | undefined {
+  const user = proofs?.password?.user ?? proofs?.totp?.user;
+  if (user) return 'id' in user ? { id: user.id } : { name: user.name };
+  const credential = proofs?.applicationCredential?.credential;
+  return credential && 'id' in credential ? { id: credential.id } : undefined;
 }
 
 type CredentialProof = NonNullable<AuthRequest['auth']['identity']['application_credential']>;

@@ -16,6 +16,7 @@ export function startCompute(node: TrustingNode): Promise<Running> {
     clock: node.clock,
     logger: node.logger,
     dataFolder: node.dataPath,
+    ...(node.policyFile ? { policyOverrides: node.policyFile } : {}),
     authUrl: node.authUrl,
   });
   return listenTo('compute', service, node.config.host, node.port('compute'));

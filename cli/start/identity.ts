@@ -26,6 +26,7 @@ export async function startIdentity(node: Node): Promise<{ verifier: TokenVerifi
     logger: node.logger,
     epoch: node.epoch,
     dataFolder: node.dataPath,
+    ...(node.policyFile ? { policyOverrides: node.policyFile } : {}),
     publicUrl: node.publicUrl('auth'),
     catalog: catalogOf(node),
   });

@@ -11,6 +11,7 @@ export function startImages(node: TrustingNode): Promise<Running> {
     clock: node.clock,
     logger: node.logger,
     dataFolder: node.dataPath,
+    ...(node.policyFile ? { policyOverrides: node.policyFile } : {}),
     identityUrl: node.publicUrl('auth'),
   });
   return listenTo('image', service, node.config.host, node.port('image'));

@@ -1,5 +1,6 @@
 import type { ServiceSession } from '../../auth/contract.ts';
 import type { TokenVerifier } from '../../auth/guard/contract.ts';
+import type { PolicyFile } from '../../auth/guard/policy-file.ts';
 import type { SharedEpoch } from '../../auth/guard/shared-epoch.ts';
 import type { Clock } from '../../common/clock.ts';
 import { invariant } from '../../common/errors.ts';
@@ -23,6 +24,8 @@ export interface Node {
   /** Records of the control services; undefined on a node that runs none. */
   store: KeyValueStore | undefined;
   epoch: SharedEpoch;
+  /** The operator's policy rules; undefined where no file is configured. */
+  policyFile: PolicyFile | undefined;
   authUrl: string;
   port(name: PortName): number;
   /** Base URL at which clients reach a service. */

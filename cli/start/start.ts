@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createRemoteEpoch, createRemoteVerifier, createServiceSession } from '../../auth/client.ts';
+import { PolicyFile } from '../../auth/guard/policy-file.ts';
 import { createSharedEpoch } from '../../auth/guard/shared-epoch.ts';
 import { systemClock } from '../../common/clock.ts';
 import { loadConfig } from '../../common/config/load-config.ts';
@@ -151,6 +152,10 @@ async function openNode({ folder, config, services, running }: StartPlan): Promi
     store = await LevelStore.open(join(folder.path, 'control'));
     running.push({ name: 'records', stop: () => store?.close() ?? Promise.resolve() });
   }
+  const policyFile =
+    config.policy_file === undefined ? undefined : await PolicyFile.open(resolve(config.policy_file), logger);
+  policyFile?.watch();
+  if (policyFile) running.push({ name: 'policy file', stop: async () => policyFile.stop() });
   const authUrl = services.has('auth') ? `${publicUrlOf(config, 'auth')}/v3` : file.authUrl;
   if (authUrl === undefined)
     throw new StartError('this node knows no identity service: start it with auth, or join a cloud', EX_CONFIG);
@@ -164,6 +169,7 @@ async function openNode({ folder, config, services, running }: StartPlan): Promi
     clock: systemClock,
     store,
     epoch: createSharedEpoch(),
+    policyFile,
     authUrl,
     port: (name) => BASE_PORTS[name] + config.port_offset,
     publicUrl: (name) => publicUrlOf(config, name),

@@ -24,6 +24,7 @@ export async function startVolumes(node: TrustingNode, onDeath: (error: Error) =
       clock: node.clock,
       logger,
       dataFolder: node.dataPath,
+      ...(node.policyFile ? { policyOverrides: node.policyFile } : {}),
       wwwAuthenticate: `Keystone uri="${node.publicUrl('auth')}"`,
     });
     return [target, await listenTo('volume', service, config.host, node.port('volume'))];
