@@ -12,6 +12,7 @@ import type { StateCache } from './engine/state-cache.ts';
 import { Housekeeper } from './housekeeping/housekeeper.ts';
 import { DevicePendingSource } from './housekeeping/pending-source.ts';
 import type { VersionIndex } from './index/contract.ts';
+import type { LargeFilesMeans } from './large/large-files.ts';
 import { PendingUpdater } from './updates/pending-updater.ts';
 
 export interface OpenDeviceDeps {
@@ -24,6 +25,7 @@ export interface OpenDeviceDeps {
   disk: Disk;
   openIndex(folder: string): Promise<VersionIndex>;
   segmentBytes?: number;
+  large?: LargeFilesMeans;
   newNameKey(): string;
   cache: StateCache;
 }
@@ -68,6 +70,7 @@ export async function openDevice(
     reservePercent: config.reserve_percent,
     ioInFlight: config.io_in_flight,
     cache: deps.cache,
+    large: deps.large ?? {},
     clock,
     logger,
   });

@@ -16,6 +16,7 @@ import { StateCache } from './engine/state-cache.ts';
 import { deviceUnavailable, toDeviceError } from './errors.ts';
 import type { VersionIndex } from './index/contract.ts';
 import { openLevelIndex } from './index/level-index.ts';
+import type { LargeFilesMeans } from './large/large-files.ts';
 import { HOUSEKEEPING_PERIOD_MS, MOST_CACHED_BYTES, MOST_CACHED_STATES, START_UPDATES_MS } from './limits.ts';
 import { type DeviceThread, openDevice } from './open-device.ts';
 import { createBatchedUpdates } from './updates/batched-updates.ts';
@@ -49,6 +50,8 @@ export interface ObjectStoreDeps {
   timers?: boolean;
   /** Largest size of a slab segment; by the size of the device unless told. */
   segmentBytes?: number;
+  /** How large bodies are named and what memory they pass through: the machine's own unless told. */
+  large?: LargeFilesMeans;
   /** Key of a new device's index, hex; random unless told. */
   newNameKey?: () => string;
 }

@@ -9,6 +9,9 @@ export const MOST_POOLED_BYTES = 32 << 20;
 
 const WASM_PAGE_BYTES = 64 << 10;
 
+/** Where pieces come from and go back to. */
+export type Pieces = Pick<PiecePool, 'take' | 'give'>;
+
 /**
  * Memory for bodies on their way, used again and again: shared, so that other threads can work on it where it is; at page boundaries, so
  * that a disk can take it without a copy.

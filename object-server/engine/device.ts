@@ -7,7 +7,7 @@ import type { Disk } from '../disk/contract.ts';
 import { deviceBusy } from '../errors.ts';
 import type { IndexedVersion, ObjectKey, VersionIndex } from '../index/contract.ts';
 import type { LargeFiles } from '../large/contract.ts';
-import { openLargeFiles } from '../large/large-files.ts';
+import { type LargeFilesMeans, openLargeFiles } from '../large/large-files.ts';
 import { FRACTION_OF_DEVICE, LEAST_SEGMENT_BYTES, MOST_WAITING_OPERATIONS } from '../limits.ts';
 import type { Location, Needle, SlabReader, SlabWriter } from '../slab/contract.ts';
 import { SEGMENT_BYTES } from '../slab/limits.ts';
@@ -44,6 +44,7 @@ export interface DeviceDeps {
   reservePercent: number;
   ioInFlight: number;
   cache: StateCache;
+  large: LargeFilesMeans;
   clock: Clock;
   logger: Logger;
 }
@@ -84,7 +85,7 @@ export class Device {
     this.nameKey = deps.nameKey;
     this.slabs = this.openWriter(lane, segmentBytes);
     this.reader = openSlabReader({ disk, folder: folders.slabs });
-    this.large = openLargeFiles({ disk, folder: path });
+    this.large = openLargeFiles({ ...deps.large, disk, folder: path });
     this.space = new Space({
       disk,
       device: name,

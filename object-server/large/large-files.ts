@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { invariant, systemErrorCode } from '../../common/errors.ts';
-import { type PiecePool, piecePool } from '../../common/memory/piece-pool.ts';
+import { type Pieces, piecePool } from '../../common/memory/piece-pool.ts';
 import type { Disk } from '../disk/contract.ts';
 import type { LargeFiles } from './contract.ts';
 import { LargeReader } from './large-reader.ts';
@@ -12,15 +12,19 @@ const NAME = /^[0-9a-f]{16}(-[0-9a-f]{1,96})?$/;
 const LABEL = /^[0-9a-f]{1,96}$/;
 const SHARD = /^[0-9a-f]{2}$/;
 
-export interface LargeFilesOptions {
+/** What a simulation decides. */
+export interface LargeFilesMeans {
+  /** 16 hex digits that have never been given before, on any thread; random unless told. */
+  newName?: () => string;
+  pool?: Pieces;
+  /** Tells how long a read took; the machine's clock unless told. */
+  elapsedMs?: () => number;
+}
+
+interface LargeFilesOptions extends LargeFilesMeans {
   disk: Disk;
   /** The device's. */
   folder: string;
-  /** 16 hex digits that have never been given before, on any thread; random unless told. */
-  newName?: () => string;
-  pool?: PiecePool;
-  /** Tells how long a read took; the machine's clock unless told. */
-  elapsedMs?: () => number;
 }
 
 /** The large files of one device, for one thread. */

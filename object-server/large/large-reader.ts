@@ -1,5 +1,5 @@
 import { invariant } from '../../common/errors.ts';
-import type { PiecePool } from '../../common/memory/piece-pool.ts';
+import type { Pieces } from '../../common/memory/piece-pool.ts';
 import { xxh64 } from '../../common/xxh64.ts';
 import { BODY_BLOCK_BYTES, blockChecksum } from '../contract.ts';
 import type { Disk, DiskFile } from '../disk/contract.ts';
@@ -9,7 +9,7 @@ import { CHECKSUMS_PER_READ, FEWEST_DIRECT_BYTES, MOST_QUICK_READ_MS, QUICK_READ
 
 export interface LargeReaderOptions {
   disk: Disk;
-  pool: PiecePool;
+  pool: Pieces;
   path: string;
   seed: bigint;
   sizeBytes: number;
@@ -30,7 +30,7 @@ export class LargeReader implements LargeReading {
   readonly sizeBytes: number;
   private readonly file: DiskFile;
   private readonly seed: bigint;
-  private readonly pool: PiecePool;
+  private readonly pool: Pieces;
   private readonly isRecent: boolean;
   private readonly elapsedMs: () => number;
   private checksums: ChecksumsAhead;

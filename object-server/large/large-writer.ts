@@ -1,5 +1,5 @@
 import { InvariantError, invariant } from '../../common/errors.ts';
-import type { PiecePool } from '../../common/memory/piece-pool.ts';
+import type { Pieces } from '../../common/memory/piece-pool.ts';
 import { BODY_BLOCK_BYTES, blockChecksum } from '../contract.ts';
 import type { Disk, DiskFile } from '../disk/contract.ts';
 import type { LargeUpload } from './contract.ts';
@@ -8,7 +8,7 @@ import { FLUSH_BYTES } from './limits.ts';
 
 export interface LargeWriterOptions {
   disk: Disk;
-  pool: PiecePool;
+  pool: Pieces;
   seed: bigint;
   name: string;
   temporaryPath: string;

@@ -1,5 +1,7 @@
 import { createLogger } from '../../../common/log.ts';
+import type { Pieces } from '../../../common/memory/piece-pool.ts';
 import type { ObjectRow, ObjectUpdate, UpdateOutcome } from '../../../container-server/contract.ts';
+import { BODY_BLOCK_BYTES } from '../../../object-server/contract.ts';
 import type { VersionIndex } from '../../../object-server/index/contract.ts';
 import { type LocalObjectStore, openObjectStore } from '../../../object-server/store.ts';
 import type { ListingAnswer, ListingUpdates } from '../../../object-server/updates/contract.ts';
@@ -43,6 +45,8 @@ export class Machine {
   private readonly indexes = new Map<string, MemoryIndexStore>();
   private readonly plan: Plan;
   private readonly random: SeededRandom;
+  /** Those that a power cut takes are not missed by the lives after it. */
+  private readonly pieces: Pieces = { take: () => new Uint8Array(2 * BODY_BLOCK_BYTES), give: () => undefined };
   private sending: { device: string; row: ObjectRow }[] = [];
 
   constructor(plan: Plan, random: SeededRandom) {
@@ -92,6 +96,7 @@ export class Machine {
         listingStoreAt: () => ({ applyObjectUpdates: (updates) => this.applyPending(updates) }),
         disk: this.disk,
         openIndex: async (folder: string) => this.openIndex(folder),
+        large: { pool: this.pieces, elapsedMs: () => 0 },
       });
       this.stores.push(store);
       await this.run(store.start());
