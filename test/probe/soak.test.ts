@@ -4,7 +4,7 @@ import { Soak } from '../support/soak/soak.ts';
 
 /** `npm run soak` kills more often. */
 const KILLS = Number(process.env['SOAK_KILLS'] ?? 20);
-const MOST_MS_PER_KILL = 12_000;
+const MOST_MS_PER_KILL = 90_000; // some 5 s on a quiet machine; listings may take long to become exact after a crash
 
 let martlet: Martlet;
 let soak: Soak;

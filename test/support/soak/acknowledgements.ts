@@ -79,18 +79,20 @@ export class Acknowledgements {
    * @returns what is wrong; undefined where nothing is.
    */
   complaintAbout(name: string, etag: string | undefined, beganAt = this.now()): string | undefined {
-    const all = this.intents.get(name) ?? [];
-    const done = all.filter(({ acknowledged, endedAt }) => acknowledged && (endedAt ?? beganAt) < beganAt);
-    const latest = Math.max(0, ...done.map((each) => each.beganAt));
-    const candidates = all.filter(({ endedAt }) => (endedAt ?? Number.POSITIVE_INFINITY) >= latest);
+    const { candidates, hasFloor } = this.possible(name, beganAt);
     if (etag === undefined) {
-      const mayBeAbsent = done.length === 0 || candidates.some(({ body }) => body === undefined);
+      const mayBeAbsent = !hasFloor || candidates.some(({ body }) => body === undefined);
       return mayBeAbsent ? undefined : `${name} is gone: ${JSON.stringify(candidates)}`;
     }
     const id = this.etags.get(etag);
     if (id === undefined) return `${name} holds what nobody wrote: ${etag}`;
     const fits = candidates.some(({ body }) => body === id || body === 'copied');
     return fits ? undefined : `${name} holds ${id}: ${JSON.stringify(candidates)}`;
+  }
+
+  /** Whether it is not known which of several writes is there: they may have reached some replicas and not others. */
+  isInDoubt(name: string): boolean {
+    return this.possible(name, this.now()).candidates.some(({ acknowledged }) => !acknowledged);
   }
 
   /** When nobody writes: what is found is what there is, whatever was in doubt. */
@@ -102,5 +104,14 @@ export class Acknowledgements {
 
   bodyIdOf(etag: string): BodyId | undefined {
     return this.etags.get(etag);
+  }
+
+  /** Writes that no acknowledged one had surely superseded, and whether there was an acknowledged one at all. */
+  private possible(name: string, beganAt: number): { candidates: Intent[]; hasFloor: boolean } {
+    const all = this.intents.get(name) ?? [];
+    const done = all.filter(({ acknowledged, endedAt }) => acknowledged && (endedAt ?? beganAt) < beganAt);
+    const latest = Math.max(0, ...done.map((each) => each.beganAt));
+    const candidates = all.filter(({ endedAt }) => (endedAt ?? Number.POSITIVE_INFINITY) >= latest);
+    return { candidates, hasFloor: done.length > 0 };
   }
 }
