@@ -92,6 +92,7 @@ export class Device {
       folder: path,
       clock,
       reservePercent: deps.reservePercent,
+      segmentBytes,
       recycledBytes: () => segmentBytes * countSegments(share, SegmentState.free),
     });
     this.io = new IoLimit(deps.ioInFlight, MOST_WAITING_OPERATIONS, () => deviceBusy(name));

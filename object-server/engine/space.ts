@@ -1,15 +1,16 @@
 import type { Clock } from '../../common/clock.ts';
 import type { Disk } from '../disk/contract.ts';
 import { deviceUnavailable, insufficientStorage } from '../errors.ts';
-import { SPACE_CACHE_MS, SPACE_RECHECK_MS } from '../limits.ts';
+import { RESERVED_SEGMENTS, SPACE_CACHE_MS, SPACE_RECHECK_MS } from '../limits.ts';
 
 export interface SpaceDeps {
   disk: Disk;
   device: string;
   folder: string;
   clock: Clock;
-  /** Part of the device that is kept free, percent. */
+  /** Part of the device that is kept free, percent; unless it is 0, room for some segments is kept at least. */
   reservePercent: number;
+  segmentBytes: number;
   /** Bytes of segments that can be used again: free, though the file system counts them. */
   recycledBytes(): number;
 }
@@ -30,7 +31,7 @@ export class Space {
    * @throws InsufficientStorage where they would touch the reserve; DeviceUnavailable where the disk is gone (by the promise).
    */
   claim(bytes: number): Promise<void> | undefined {
-    if (this.ageMs() > SPACE_CACHE_MS || this.freeBytes < bytes) return this.claimAfterLook(bytes);
+    if (this.ageMs() > this.mostAgeMs() || this.freeBytes < bytes) return this.claimAfterLook(bytes);
     this.freeBytes -= bytes;
     return undefined;
   }
@@ -43,7 +44,7 @@ export class Space {
 
   /** Whether the last look found room above the reserve. Looks again where that is old. */
   async isLow(): Promise<boolean> {
-    if (this.ageMs() > SPACE_CACHE_MS) await this.look();
+    if (this.ageMs() > this.mostAgeMs()) await this.look();
     return this.freeBytes <= 0;
   }
 
@@ -62,14 +63,21 @@ export class Space {
   }
 
   private async measure(): Promise<void> {
-    const { disk, folder, reservePercent, recycledBytes, clock, device } = this.deps;
+    const { disk, folder, reservePercent, segmentBytes, recycledBytes, clock, device } = this.deps;
     try {
       const { freeBytes, totalBytes } = await disk.space(folder);
-      this.freeBytes = freeBytes + recycledBytes() - (totalBytes * reservePercent) / 100;
+      // Files grow ahead of what is written, on each thread: beyond the reserve, deletions and the index need what is left.
+      const leastBytes = reservePercent === 0 ? 0 : RESERVED_SEGMENTS * segmentBytes;
+      this.freeBytes = freeBytes + recycledBytes() - Math.max((totalBytes * reservePercent) / 100, leastBytes);
       this.atMs = clock.nowMs();
     } catch (error) {
       throw deviceUnavailable(device, error);
     }
+  }
+
+  /** Where little is left, others may have taken it a moment ago. */
+  private mostAgeMs(): number {
+    return this.freeBytes < RESERVED_SEGMENTS * this.deps.segmentBytes ? SPACE_RECHECK_MS : SPACE_CACHE_MS;
   }
 
   /** A clock that was set back makes any look old. */

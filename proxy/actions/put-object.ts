@@ -73,11 +73,11 @@ class Uploads {
     return this.open;
   }
 
-  /** Goes on without one that failed. @throws ApiError 503 when too few are left. */
+  /** Goes on without one that failed. @throws ApiError when too few are left: 507 where that is for want of space, else 503. */
   drop(upload: ObjectUpload, cause: unknown): void {
     this.open = this.open.filter((each) => each !== upload);
     void upload.abort();
-    if (this.open.length < this.quorum) throw refusal(503, { cause });
+    if (this.open.length < this.quorum) throw refusal(isRefusal(cause, 'InsufficientStorage') ? 507 : 503, { cause });
   }
 
   async abort(): Promise<void> {
@@ -132,7 +132,7 @@ function isPrecondition(error: unknown): boolean {
   return isRefusal(error, 'ObjectExists') || isRefusal(error, 'OlderVersion');
 }
 
-/** Gives a piece of the body to all uploads; goes on without those that fail. @throws ApiError 503 when too few are left. */
+/** Gives a piece of the body to all uploads; goes on without those that fail. @throws ApiError 503 or 507 when too few are left. */
 async function sendPiece(
   cluster: Cluster,
   uploads: Uploads,
