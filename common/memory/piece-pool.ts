@@ -5,7 +5,7 @@ export const PIECE_BYTES = 1 << 20;
 /** What is given while all pieces are out: such a one is made for its user and left to the garbage collector. */
 export const SMALL_PIECE_BYTES = 128 << 10;
 /** All pieces of a thread. Only those that were ever used take memory. */
-export const MOST_POOLED_BYTES = 32 << 20;
+const MOST_POOLED_BYTES = 32 << 20;
 
 const WASM_PAGE_BYTES = 64 << 10;
 

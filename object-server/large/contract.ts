@@ -30,7 +30,7 @@ export interface LargeFiles {
   removeTemporaries(): Promise<number>;
 }
 
-export interface NewLargeFile {
+interface NewLargeFile {
   /** `bodySeed` of the version. */
   seed: bigint;
   /** Where it is known: a hint. */

@@ -9,6 +9,6 @@ export const CHECKSUMS_PER_READ = 1024;
 /** So much of a body is flushed at a time while the rest arrives: the flush at the end finds little left to do. */
 export const FLUSH_BYTES = 64 << 20;
 /** Shorter bodies go through the page cache: they have no whole piece, and drive little out of it. */
-export const FEWEST_DIRECT_BYTES = READ_BYTES;
+export const FEWEST_DIRECT_BYTES = 512 << 10;
 /** Names of files read lately that are remembered per thread and device. */
 export const MOST_REMEMBERED_NAMES = 1024;
