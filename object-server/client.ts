@@ -8,7 +8,6 @@ import { type SigningKey, signRequest } from '../common/cluster/signature.ts';
 import { digestHeader } from '../common/cluster/signed-json.ts';
 import { ApiError } from '../common/errors.ts';
 import type { ObjectReading, ObjectState, ObjectStore, ObjectTarget, ObjectUpload, UploadFooter } from './contract.ts';
-import { putInSteps } from './put-in-steps.ts';
 
 const CONNECT_TIMEOUT_MS = 3000;
 const ANSWER_TIMEOUT_MS = 30_000;
@@ -58,7 +57,16 @@ export function createObjectClient(options: ObjectClientOptions): ObjectStore & 
 
   return {
     create,
-    put: (target, version, whole) => putInSteps({ create }, target, version, whole),
+    async put(target, version, { bytes, etag }) {
+      const upload = await create(target, { ...version, sizeBytes: bytes.length });
+      try {
+        if (bytes.length > 0) await upload.write(bytes);
+        await upload.commit({ etag, sizeBytes: bytes.length });
+      } catch (error) {
+        await upload.abort();
+        throw error;
+      }
+    },
     async open(target) {
       const request = { method: 'GET', path: pathOf(target), headers: headersOf(target) } as const;
       const exchange = await FramedExchange.open(pool, node, request, key, {});

@@ -14,8 +14,8 @@ import {
   type ObjectRow,
   type ReplicaAddress,
 } from '../../../container-server/contract.ts';
-import { updatesOneByOne } from '../../../container-server/updates-one-by-one.ts';
 import { refused } from './fake-object-store.ts';
+import { updatesOneByOne } from './updates-one-by-one.ts';
 
 type LiveRow = Extract<ObjectRow, { deleted: false }>;
 

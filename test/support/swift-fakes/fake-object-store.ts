@@ -13,7 +13,6 @@ import {
   type ObjectUpload,
   type WholeBody,
 } from '../../../object-server/contract.ts';
-import { putInSteps } from '../../../object-server/put-in-steps.ts';
 
 interface Stored {
   data?: { timestamp: Timestamp; version: NewObject; fixedMetadata: Metadata; bytes: Buffer; etag: string } | undefined;
@@ -64,9 +63,16 @@ export class FakeObjectStore implements ObjectStore {
     return this.upload(target, version);
   }
 
-  put(target: ObjectTarget, version: NewObject, whole: WholeBody): Promise<void> {
+  async put(target: ObjectTarget, version: NewObject, { bytes, etag }: WholeBody): Promise<void> {
     this.wholePuts += 1;
-    return putInSteps(this, target, version, whole);
+    const upload = await this.create(target, version);
+    try {
+      await upload.write(bytes);
+      await upload.commit({ etag, sizeBytes: bytes.length });
+    } catch (error) {
+      await upload.abort();
+      throw error;
+    }
   }
 
   openNow(target: ObjectTarget): ObjectReading | undefined {

@@ -1,5 +1,5 @@
-import { ApiError } from '../common/errors.ts';
-import type { ListingStore, ObjectUpdate, UpdateOutcome } from './contract.ts';
+import { ApiError } from '../../../common/errors.ts';
+import type { ListingStore, ObjectUpdate, UpdateOutcome } from '../../../container-server/contract.ts';
 
 /** `applyObjectUpdates` for a store that takes the rows of one container replica at a time. */
 export function updatesOneByOne(
