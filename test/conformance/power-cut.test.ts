@@ -15,9 +15,9 @@ import { writeWorkload } from '../support/power-cut/write-workload.ts';
 const CUTS = Number(process.env['POWER_CUTS'] ?? 40);
 const SEED = Number(process.env['POWER_SEED'] ?? Date.now() % 1_000_000);
 const KEEP = process.env['POWER_KEEP'];
-const MUTANT_CUTS = 8;
+const MUTANT_CUTS = 16;
 const PLAN: Plan = { seed: SEED, steps: [100, 100, 100, 100] };
-const MUTANT_PLAN: Plan = { seed: SEED, steps: [10, 10] };
+const MUTANT_PLAN: Plan = { seed: SEED, steps: [20, 20, 20] };
 const NO_FLUSH = join(import.meta.dirname, '../support/power-cut/no-flush.mjs');
 /** Checkpoints come often enough for cuts before, within and after them. */
 const ENVIRONMENT = { 'MARTLET_OBJECT-SERVER__CHECKPOINT_INTERVAL_MS': '300' };
@@ -97,7 +97,8 @@ possible('the log has everything that is on the disk', async () => {
   }
 });
 
-possible('a server whose flushes do nothing is found out', async () => {
-  const recording = await record('mutant', MUTANT_PLAN, { ...ENVIRONMENT, NODE_OPTIONS: `--import ${NO_FLUSH}` });
+possible.each(['O_DSYNC', 'fsync'])('a server that lacks its flushes by %s is found out', async (lacking) => {
+  const mutant = { ...ENVIRONMENT, NODE_OPTIONS: `--import ${NO_FLUSH}`, NO_FLUSH: lacking };
+  const recording = await record(lacking, MUTANT_PLAN, mutant);
   expect(await judge(recording, MUTANT_PLAN, MUTANT_CUTS, 1)).not.toEqual([]);
 });
