@@ -132,12 +132,6 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 300,
   },
   {
-    name: 'segments are released before a checkpoint covers what was moved out of them',
-    file: 'object-server/housekeeping/housekeeper.ts',
-    edits: [['    await this.takeCheckpoint();\n    const { disk, path, share }', '    const { disk, path, share }']],
-    seeds: 2000,
-  },
-  {
     name: 'segments are compacted whose needles are not settled',
     file: 'object-server/housekeeping/housekeeper.ts',
     edits: [['unpackPosition(position).generation > generation;', 'unpackPosition(position).generation > 0;']],
