@@ -159,7 +159,7 @@ export class History {
   }
 }
 
-export function textOf({ kind, timestamp, mark }: Written): string {
+function textOf({ kind, timestamp, mark }: Written): string {
   return `${kind} ${timestamp} ${mark}`;
 }
 
