@@ -13,6 +13,7 @@ import { workerListings } from '../dist/cli/workers/worker-listings.js';
 import { rpcClient, serveRpc } from '../dist/common/rpc/port-rpc.js';
 import { rowsOfChunk } from '../dist/container-server/contract.js';
 import { openListingReader } from '../dist/container-server/reader.js';
+import { writeSynced } from '../dist/container-server/store/database.js';
 import { openListingStore } from '../dist/container-server/store.js';
 import { createBatchedUpdates } from '../dist/object-server/updates/batched-updates.js';
 import { listingFormat } from '../dist/proxy/features/listing-format.js';
@@ -45,7 +46,7 @@ async function main() {
       listingStoreAt: () => store,
       writeBatch: (db, batch) => {
         flushes += 1;
-        return db.batch(batch, { sync: true });
+        return writeSynced(db, batch);
       },
     });
     await store.start();

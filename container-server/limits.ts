@@ -8,6 +8,12 @@ export const WRITES_OF_FULL_BATCH = 2048;
 export const MOST_BLOCKING_READS_MS = 1;
 /** Containers' records that a device's writer keeps in memory. */
 export const MOST_CACHED_CONTAINERS = 1024;
+/** Containers of one device whose live rows' names the writer knows, and bytes of memory for that. */
+export const MOST_CONTAINERS_WITH_KNOWN_NAMES = 1024;
+export const MOST_KNOWN_NAMES_BYTES = 8 << 20;
+/** The names of a container are read once this many looks at the database were in vain, and one for so many rows. */
+export const FEWEST_MISSES_BEFORE_SCAN = 32;
+export const ROWS_PER_MISS = 16;
 /** Rows in one call. */
 export const MOST_ROWS_PER_CALL = 10_000;
 /** Rows of one listing page. */

@@ -1,6 +1,7 @@
 import { invariant } from '../../common/errors.ts';
 import type { View } from '../store/database.ts';
 import { deletedObjectRowKey } from '../store/keys.ts';
+import type { ContainerNames } from '../store/known-names.ts';
 import { bytesOfObjectRow, type KeyedUpdate, mergeObjectRow, type RowState } from '../store/object-rows.ts';
 import { type ContainerRecord, isLive, latest } from '../store/records.ts';
 
@@ -16,7 +17,14 @@ export async function applyObjectRows(
   const there = await view.container(account, container);
   if (there === undefined || !isLive(there)) return 'gone';
   const record: ContainerRecord = { ...there };
-  const states = await readStates(view, account, container, updates, there);
+  const names = view.namesIn(account, container, there.objectCount);
+  const states = await readLive(view, names, updates);
+  await readDeleted(
+    view,
+    states,
+    updates.filter(({ timestamp }) => timestamp <= there.newestDeletion),
+    (name) => deletedObjectRowKey(account, container, name),
+  );
   for (const update of updates) {
     const before = states.get(update.key) ?? NOTHING;
     const next = mergeObjectRow(before, update);
@@ -26,7 +34,10 @@ export async function applyObjectRows(
       count(record, before, -1);
       count(record, next, 1);
       if (next.live === undefined) view.remove(update.key);
-      else view.put(update.key, next.live);
+      else {
+        names.filter?.add(update.nameHash);
+        view.put(update.key, next.live);
+      }
     }
     if (next.deletedAt !== before.deletedAt && next.deletedAt !== undefined) {
       view.put(deletedObjectRowKey(account, container, update.name), next.deletedAt);
@@ -42,24 +53,40 @@ export async function applyObjectRows(
 
 const NOTHING: RowState = { live: undefined, deletedAt: undefined };
 
-/** One look at each name, and a second one at those that may have been deleted after what comes now. */
-async function readStates(
+/** One look at each name, by its row's key; none where it is surely new. */
+async function readLive(
   view: View,
-  account: string,
-  container: string,
+  names: ContainerNames,
   updates: readonly KeyedUpdate[],
-  { newestDeletion }: ContainerRecord,
 ): Promise<Map<string, RowState>> {
-  const keys = [...new Set(updates.map(({ key }) => key))];
-  const live = await view.getMany(keys);
   const states = new Map<string, RowState>();
-  for (const [index, key] of keys.entries()) states.set(key, { live: live[index], deletedAt: undefined });
-  const doubtful = updates.filter(({ timestamp }) => timestamp <= newestDeletion);
-  if (doubtful.length === 0) return states;
-  const deletedAt = await view.getMany(doubtful.map(({ name }) => deletedObjectRowKey(account, container, name)));
+  const unsure: string[] = [];
+  for (const { key, nameHash } of updates) {
+    if (states.has(key)) continue;
+    states.set(key, NOTHING);
+    if (!names.isSurelyAbsent(nameHash)) unsure.push(key);
+  }
+  if (unsure.length === 0) return states;
+  const rows = await view.getMany(unsure);
+  for (const [index, key] of unsure.entries()) {
+    const live = rows[index];
+    if (live === undefined) names.misses += 1;
+    else states.set(key, { live, deletedAt: undefined });
+  }
+  return states;
+}
+
+/** A second look, at those that may have been deleted after what comes now. */
+async function readDeleted(
+  view: View,
+  states: Map<string, RowState>,
+  doubtful: readonly KeyedUpdate[],
+  keyOf: (name: string) => string,
+): Promise<void> {
+  if (doubtful.length === 0) return;
+  const deletedAt = await view.getMany(doubtful.map(({ name }) => keyOf(name)));
   for (const [index, { key }] of doubtful.entries())
     states.set(key, { live: states.get(key)?.live, deletedAt: deletedAt[index] });
-  return states;
 }
 
 function count(record: ContainerRecord, { live }: RowState, sign: 1 | -1): void {

@@ -9,6 +9,7 @@ import {
   WRITES_OF_FULL_BATCH,
 } from '../limits.ts';
 import { containerKey, dirtyKey } from './keys.ts';
+import { type ContainerNames, KnownNames } from './known-names.ts';
 import { type ContainerRecord, decodeContainer } from './records.ts';
 
 export type Write = { type: 'put'; key: string; value: string } | { type: 'del'; key: string };
@@ -49,6 +50,8 @@ export interface View {
   /** A container's record, from memory where it was used lately. Not to be changed in place. */
   container(account: string, container: string): Promise<ContainerRecord | undefined>;
   putContainer(account: string, container: string, record: ContainerRecord): void;
+  /** What is known of the names of a container's live rows. @param objectCount of the container, as this view has it. */
+  namesIn(account: string, container: string, objectCount: number): ContainerNames;
   /** Notes, beside the counts, that the container's accounts have to be told. */
   markDirty(account: string, container: string): void;
 }
@@ -69,6 +72,7 @@ export class ListingDatabase {
   private readonly writeBatch: WriteBatch;
   private readonly queue: QueuedChange[] = [];
   private readonly memory = new WriterMemory();
+  private readonly names: KnownNames;
   private working: Promise<void> | undefined;
   private closing = false;
 
@@ -76,6 +80,7 @@ export class ListingDatabase {
     this.device = device;
     this.db = db;
     this.writeBatch = writeBatch;
+    this.names = new KnownNames(db);
   }
 
   static async open(device: string, folder: string, writeBatch: WriteBatch = writeSynced): Promise<ListingDatabase> {
@@ -122,6 +127,7 @@ export class ListingDatabase {
   async close(): Promise<void> {
     this.closing = true;
     await this.working;
+    await this.names.close();
     await this.db.close();
   }
 
@@ -132,7 +138,7 @@ export class ListingDatabase {
   }
 
   private async commit(): Promise<void> {
-    const batch = new Batch(this.db, this.memory);
+    const batch = new Batch(this.db, this.memory, this.names);
     const done: { change: QueuedChange; result: unknown }[] = [];
     for (let count = 0; count < MOST_CHANGES_PER_BATCH && batch.writes.size < WRITES_OF_FULL_BATCH; count += 1) {
       const change = this.queue.shift();
@@ -147,9 +153,11 @@ export class ListingDatabase {
     }
     try {
       if (batch.writes.size > 0) await this.writeBatch(this.db, batch.encode());
+      this.names.onDurable();
       for (const { change, result } of done) change.resolve(result as never);
     } catch (error) {
       this.memory.forget(); // what it holds may not be what is stored
+      this.names.forgetAll();
       for (const { change } of done) change.reject(deviceUnavailable(this.device, error));
     }
   }
@@ -209,13 +217,15 @@ class Batch implements View {
   readonly writes = new Map<string, string | undefined>();
   private readonly db: Level<string, string>;
   private readonly memory: WriterMemory;
+  private readonly names: KnownNames;
   /** What the running change has replaced. */
   private readonly replacedKeys: string[] = [];
   private readonly replacedValues: (string | undefined | typeof ABSENT)[] = [];
 
-  constructor(db: Level<string, string>, memory: WriterMemory) {
+  constructor(db: Level<string, string>, memory: WriterMemory, names: KnownNames) {
     this.db = db;
     this.memory = memory;
+    this.names = names;
   }
 
   async get(key: string): Promise<string | undefined> {
@@ -258,6 +268,10 @@ class Batch implements View {
     const key = containerKey(account, container);
     this.write(key, JSON.stringify(record));
     this.memory.set(key, record);
+  }
+
+  namesIn(account: string, container: string, objectCount: number): ContainerNames {
+    return this.names.of(account, container, objectCount);
   }
 
   markDirty(account: string, container: string): void {

@@ -25,6 +25,12 @@ export const deletedObjectRowKey = (account: string, container: string, object: 
 export const containerRowsPrefix = (account: string) => `${key('r', account)}\0`;
 export const objectRowsPrefix = (account: string, container: string) => `${key('o', account, container)}\0`;
 
+/** All live rows of a container; names begin where the lower bound ends. */
+export function objectRowsBounds(account: string, container: string): { gt: string; lt: string } {
+  const rows = key('o', account, container);
+  return { gt: `${rows}\0`, lt: `${rows}\u0001` };
+}
+
 /** All keys of one space: bounds for an iterator. */
 export function spaceBounds(space: 'A' | 'C' | 'm' | 'R' | 'O'): { gt: string; lt: string } {
   return { gt: `${space}\0`, lt: `${space}\u0001` };

@@ -1,6 +1,7 @@
 import { isoDateOf, type Timestamp } from '../../common/timestamp.ts';
 import type { ObjectRow } from '../contract.ts';
 import { objectRowKey } from './keys.ts';
+import { hashOfName, type NameHash } from './name-filter.ts';
 import { latest } from './records.ts';
 
 const STAMP = 16; // '0000000000.00000'.length
@@ -48,6 +49,7 @@ export interface RowUpdate {
 export interface KeyedUpdate extends RowUpdate {
   /** Of the live row. */
   key: string;
+  nameHash: NameHash;
 }
 
 export function encodeRowUpdate(row: ObjectRow): RowUpdate {
@@ -57,12 +59,18 @@ export function encodeRowUpdate(row: ObjectRow): RowUpdate {
 /** @param stored a live row as it is stored, or the timestamp of a deletion. */
 export function keyedUpdate(account: string, container: string, name: string, stored: string): KeyedUpdate {
   const live = stored.length > STAMP ? stored : undefined;
-  return { name, timestamp: stored.slice(0, STAMP), live, key: objectRowKey(account, container, name) };
+  return {
+    name,
+    timestamp: stored.slice(0, STAMP),
+    live,
+    key: objectRowKey(account, container, name),
+    nameHash: hashOfName(name),
+  };
 }
 
 export function encodeUpdate(account: string, container: string, row: ObjectRow): KeyedUpdate {
   const { name, timestamp, live } = encodeRowUpdate(row);
-  return { name, timestamp, live, key: objectRowKey(account, container, name) };
+  return { name, timestamp, live, key: objectRowKey(account, container, name), nameHash: hashOfName(name) };
 }
 
 /**
