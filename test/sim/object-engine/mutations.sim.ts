@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compileEntry } from '../../support/compiled.ts';
 import { MUTATIONS, type Mutation } from './mutations.ts';
 
+const TIMEOUT_MS = 240_000;
 const ENTRY = 'test/sim/seeds-entry.ts';
 const PROJECT = join(import.meta.dirname, '../../..');
 
@@ -30,7 +31,7 @@ describe('the simulation of the object engine finds out when', () => {
     } finally {
       writeFileSync(compiled, sound);
     }
-  });
+  }, TIMEOUT_MS);
 });
 
 function mutated(file: string, edits: Mutation['edits']): string {
