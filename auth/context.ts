@@ -3,6 +3,8 @@ import { InvariantError } from '../common/errors.ts';
 import type { KeyValueStore } from '../common/kv/contract.ts';
 import { type Change, ConflictError, commitChanges } from '../common/kv/table.ts';
 import type { Logger } from '../common/log.ts';
+import type { RecentMap } from '../common/recent-map.ts';
+import type { TokenState } from './actions/token-state.ts';
 import type { AuthConfig } from './config.ts';
 import type { Policy } from './guard/contract.ts';
 import type { SharedEpoch } from './guard/shared-epoch.ts';
@@ -10,6 +12,7 @@ import { MOST_ATTEMPTS } from './limits.ts';
 import type { FailureLimiter } from './passwords/failure-limiter.ts';
 import type { PasswordHasher } from './passwords/password-hasher.ts';
 import type { PasswordRules } from './passwords/rules.ts';
+import type { EndpointRecord, RoleRecord, ServiceRecord } from './store/records.ts';
 import type { Tables } from './store/tables.ts';
 import type { FernetKeyRepository } from './tokens/fernet-keys.ts';
 
@@ -20,6 +23,20 @@ export interface BuiltInService {
   name: string;
   /** Its endpoint, of all three interfaces; may hold `$(project_id)s`. */
   url: string;
+}
+
+/** The roles that there are, and the ids that each implies. */
+export interface RoleMemory {
+  epoch: number;
+  byId: ReadonlyMap<string, RoleRecord>;
+  implied: ReadonlyMap<string, readonly string[]>;
+}
+
+/** The stored entries of the catalog: they change seldom and go with every token. */
+export interface CatalogMemory {
+  epoch: number;
+  services: readonly ServiceRecord[];
+  endpoints: readonly EndpointRecord[];
 }
 
 /** What every action of the identity service works with. */
@@ -37,6 +54,12 @@ export interface AuthContext {
   passwords: PasswordHasher;
   passwordRules: PasswordRules;
   failures: FailureLimiter;
+  /** What tokens stood for at an epoch, by their SHA-256. */
+  tokenStates: RecentMap<{ epoch: number; state: TokenState }>;
+  /** Roles as they were at an epoch. */
+  roles: RoleMemory;
+  /** Services and endpoints as they were at an epoch. */
+  catalog: CatalogMemory;
   builtIn: readonly BuiltInService[];
   /** Where clients reach identity, without `/v3` and without a trailing slash. */
   publicUrl: string;

@@ -26,6 +26,8 @@ export const MOST_PROJECT_DEPTH = 5;
 export const MOST_IMPLIED_ROLES = 100;
 /** Longest chain of delegations that were made with delegations. */
 export const MOST_DELEGATIONS_DEEP = 5;
+/** Tokens whose meaning is remembered until something changes. */
+export const MOST_TOKEN_STATES = 10_000;
 /** Application credentials, trusts, access rules and credentials of one user. */
 export const MOST_OWNED_RECORDS = 1_000;
 /** Access rules of one application credential, and the longest path of one in characters. */

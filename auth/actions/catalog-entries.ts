@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AuthContext } from '../context.ts';
+import type { AuthContext, CatalogMemory } from '../context.ts';
 import type { EndpointRecord, ServiceRecord } from '../store/records.ts';
 
 const INTERFACES = ['public', 'internal', 'admin'] as const;
@@ -32,11 +32,22 @@ export function builtInEndpoints({ builtIn, config }: AuthContext): EndpointReco
 }
 
 export async function allServices(context: AuthContext): Promise<ServiceRecord[]> {
-  return [...builtInServices(context), ...(await context.tables.services.list())];
+  return [...builtInServices(context), ...(await storedEntries(context)).services];
 }
 
 export async function allEndpoints(context: AuthContext): Promise<EndpointRecord[]> {
-  return [...builtInEndpoints(context), ...(await context.tables.endpoints.list())];
+  return [...builtInEndpoints(context), ...(await storedEntries(context)).endpoints];
+}
+
+/** Read once for every epoch: whatever changes an entry begins a new one. */
+async function storedEntries(context: AuthContext): Promise<CatalogMemory> {
+  const epoch = context.epoch.current();
+  if (context.catalog.epoch === epoch) return context.catalog;
+  const { tables } = context;
+  const [services, endpoints] = await Promise.all([tables.services.list(), tables.endpoints.list()]);
+  const memory = { epoch, services, endpoints };
+  context.catalog = memory;
+  return memory;
 }
 
 function stableId(text: string): string {

@@ -1,5 +1,4 @@
-import { commitChanges } from '../../common/kv/table.ts';
-import { type AuthContext, withRetries } from '../context.ts';
+import { type AuthContext, commitAndRevoke, withRetries } from '../context.ts';
 import { badRequest, conflict, notFound, refused } from '../errors.ts';
 import type { Identity } from '../guard/contract.ts';
 import { extraOf, mergedExtra } from '../parse.ts';
@@ -17,7 +16,7 @@ import { newId } from './named.ts';
 
 /** @throws ApiError 400 for a parent that does not exist, 403, 409 for an id that is taken. */
 export async function createRegion(context: AuthContext, identity: Identity, body: RegionBody): Promise<RegionRecord> {
-  const { tables, store, policy } = context;
+  const { tables, policy } = context;
   policy.authorize('identity:create_region', identity);
   const parentId = body.parent_region_id ?? null;
   if (parentId !== null && !(await tables.regions.get(parentId))) throw notFound('region', parentId);
@@ -28,7 +27,7 @@ export async function createRegion(context: AuthContext, identity: Identity, bod
     extra: extraOf(regionSchema, body),
   };
   if (await tables.regions.get(record.id)) throw conflict('region', `Duplicate ID, ${record.id}`);
-  await commitChanges(store, tables.regions.insert(record));
+  await commitAndRevoke(context, tables.regions.insert(record));
   return record;
 }
 
@@ -56,7 +55,7 @@ export async function updateRegion(
 
 /** @throws ApiError 403 where regions lie in it or an endpoint of ours does, 404. */
 export async function deleteRegion(context: AuthContext, identity: Identity, id: string): Promise<void> {
-  const { tables, store, policy, config } = context;
+  const { tables, policy, config } = context;
   policy.authorize('identity:delete_region', identity);
   await withRetries(async () => {
     const current = await tables.regions.get(id);
@@ -64,7 +63,7 @@ export async function deleteRegion(context: AuthContext, identity: Identity, id:
     const inUse = id === config.region || (await tables.endpoints.list(({ regionId }) => regionId === id)).length > 0;
     if (inUse || (await tables.regions.list(({ parentId }) => parentId === id)).length > 0)
       throw refused(`Unable to delete region ${id} because it or its child regions have associated endpoints.`);
-    await commitChanges(store, tables.regions.remove(current));
+    await commitAndRevoke(context, tables.regions.remove(current));
   });
 }
 
@@ -74,7 +73,7 @@ export async function createService(
   identity: Identity,
   body: ServiceBody,
 ): Promise<ServiceRecord> {
-  const { tables, store, policy } = context;
+  const { tables, policy } = context;
   policy.authorize('identity:create_service', identity);
   const record: ServiceRecord = {
     id: newId(),
@@ -84,7 +83,7 @@ export async function createService(
     enabled: body.enabled ?? true,
     extra: extraOf(serviceSchema, body),
   };
-  await commitChanges(store, tables.services.insert(record));
+  await commitAndRevoke(context, tables.services.insert(record));
   return record;
 }
 
@@ -105,13 +104,14 @@ export async function updateService(
     enabled: body.enabled ?? record.enabled,
     extra: mergedExtra(record.extra, extraOf(serviceSchema, body)),
   }));
+  context.epoch.bump();
   if (!updated) throw notFound('service', id);
   return updated;
 }
 
 /** Removes a service and its endpoints. @throws ApiError 403, also for a service of our own; 404. */
 export async function deleteService(context: AuthContext, identity: Identity, id: string): Promise<void> {
-  const { tables, store, policy } = context;
+  const { tables, policy } = context;
   policy.authorize('identity:delete_service', identity);
   assertNotBuiltIn(builtInServices(context), id);
   await withRetries(async () => {
@@ -119,15 +119,15 @@ export async function deleteService(context: AuthContext, identity: Identity, id
     if (!current) throw notFound('service', id);
     // Endpoints first: one whose service is gone is shown nowhere, but should not lie about.
     for await (const stored of tables.endpoints.scan())
-      if (stored.record.serviceId === id) await commitChanges(store, tables.endpoints.remove(stored));
-    await commitChanges(store, tables.services.remove(current));
+      if (stored.record.serviceId === id) await commitAndRevoke(context, tables.endpoints.remove(stored));
+    await commitAndRevoke(context, tables.services.remove(current));
   });
 }
 
 /** A region that does not exist yet is made, as Keystone does. @throws ApiError 400 for an unknown service, 403. */
 export function createEndpoint(context: AuthContext, identity: Identity, body: EndpointBody): Promise<EndpointRecord> {
   return withRetries(async () => {
-    const { tables, store, policy } = context;
+    const { tables, policy } = context;
     policy.authorize('identity:create_endpoint', identity);
     const service = await tables.services.get(body.service_id);
     if (!service && !builtInServices(context).some(({ id }) => id === body.service_id))
@@ -142,8 +142,8 @@ export function createEndpoint(context: AuthContext, identity: Identity, body: E
       name: body.name ?? null,
       extra: extraOf(endpointSchema, body),
     };
-    await commitChanges(
-      store,
+    await commitAndRevoke(
+      context,
       tables.endpoints.insert(record),
       ...(service ? [tables.services.unchanged(service)] : []),
       ...(await missingRegion(context, record.regionId)),
@@ -159,14 +159,14 @@ export async function updateEndpoint(
   id: string,
   body: Partial<EndpointBody>,
 ): Promise<EndpointRecord> {
-  const { tables, store, policy } = context;
+  const { tables, policy } = context;
   policy.authorize('identity:update_endpoint', identity);
   assertNotBuiltIn(builtInEndpoints(context), id);
   if (body.service_id !== undefined && !(await tables.services.get(body.service_id)))
     throw badRequest(`Could not find service: ${body.service_id}.`);
   const regionId = body.region_id ?? body.region;
   const [region] = await missingRegion(context, regionId ?? null);
-  if (region) await commitChanges(store, region);
+  if (region) await commitAndRevoke(context, region);
   const updated = await tables.endpoints.update(id, (record) => ({
     ...record,
     serviceId: body.service_id ?? record.serviceId,
@@ -177,19 +177,20 @@ export async function updateEndpoint(
     name: body.name === undefined ? record.name : body.name,
     extra: mergedExtra(record.extra, extraOf(endpointSchema, body)),
   }));
+  context.epoch.bump();
   if (!updated) throw notFound('endpoint', id);
   return updated;
 }
 
 /** @throws ApiError 403, also for an endpoint of our own; 404. */
 export async function deleteEndpoint(context: AuthContext, identity: Identity, id: string): Promise<void> {
-  const { tables, store, policy } = context;
+  const { tables, policy } = context;
   policy.authorize('identity:delete_endpoint', identity);
   assertNotBuiltIn(builtInEndpoints(context), id);
   await withRetries(async () => {
     const current = await tables.endpoints.get(id);
     if (!current) throw notFound('endpoint', id);
-    await commitChanges(store, tables.endpoints.remove(current));
+    await commitAndRevoke(context, tables.endpoints.remove(current));
   });
 }
 

@@ -8,7 +8,17 @@ import type { TokenState } from './token-state.ts';
  * The catalog of a scoped token: enabled services and endpoints, those that its project is to see, their URLs filled in for its
  * project and user.
  */
-export async function catalogFor(context: AuthContext, state: TokenState): Promise<CatalogService[]> {
+export function catalogFor(context: AuthContext, state: TokenState): Promise<CatalogService[]> {
+  const known = catalogs.get(state) ?? makeCatalog(context, state);
+  catalogs.set(state, known);
+  known.catch(() => catalogs.delete(state));
+  return known;
+}
+
+/** A token's state is made anew when anything changes: its catalog goes with it. */
+const catalogs = new WeakMap<TokenState, Promise<CatalogService[]>>();
+
+async function makeCatalog(context: AuthContext, state: TokenState): Promise<CatalogService[]> {
   const enabled = (await allEndpoints(context)).filter((each) => each.enabled);
   const { scope } = state;
   const endpoints =

@@ -101,14 +101,13 @@ function usersOf(found: DelegationRecord) {
  * delegation it was made with carries them. A trust that has lost one of its roles carries none.
  */
 export async function delegatedRoles(context: AuthContext, live: LiveDelegation): Promise<RoleRecord[]> {
-  const { tables } = context;
-  const held = await effectiveRoles(tables, live.holderId, 'project', live.projectId);
+  const held = await effectiveRoles(context, live.holderId, 'project', live.projectId);
   const heldIds = new Set(held.map(({ id }) => id));
   let roles = held;
   if (live.kind !== 'ec2') {
     if (live.kind === 'trust' && !live.record.roleIds.every((id) => heldIds.has(id))) return [];
     const given = live.record.roleIds.filter((id) => heldIds.has(id));
-    roles = (await expandRoles(tables, given)).filter(({ id }) => heldIds.has(id));
+    roles = (await expandRoles(context, given)).filter(({ id }) => heldIds.has(id));
   }
   for (const source of live.sources) {
     const carried = new Set((await delegatedRoles(context, source)).map(({ id }) => id));

@@ -1,3 +1,4 @@
+import type { AuthContext, RoleMemory } from '../context.ts';
 import { MOST_IMPLIED_ROLES } from '../limits.ts';
 import type { ActorKind, AssignmentRecord, RoleRecord, TargetKind } from '../store/records.ts';
 import type { Tables } from '../store/tables.ts';
@@ -7,11 +8,12 @@ import type { Tables } from '../store/tables.ts';
  * from above it, and all that those imply. A domain's own roles are followed but do not appear.
  */
 export async function effectiveRoles(
-  tables: Tables,
+  context: AuthContext,
   userId: string,
   targetKind: TargetKind,
   targetId: string,
 ): Promise<RoleRecord[]> {
+  const { tables } = context;
   const [groups, above] = await Promise.all([
     tables.memberships.groupsOf(userId),
     targetKind === 'project' ? placesAbove(tables, targetId) : [],
@@ -24,7 +26,7 @@ export async function effectiveRoles(
     ]),
   );
   const roles = await expandRoles(
-    tables,
+    context,
     assigned.flat().map(({ roleId }) => roleId),
   );
   return roles.filter(({ domainId }) => domainId === null);
@@ -57,16 +59,33 @@ export async function placesAbove(tables: Tables, projectId: string): Promise<Pl
 }
 
 /** The roles of these ids and those they imply, each once; ids of roles that are gone are left out. */
-export async function expandRoles(tables: Tables, roleIds: readonly string[]): Promise<RoleRecord[]> {
+export async function expandRoles(context: AuthContext, roleIds: readonly string[]): Promise<RoleRecord[]> {
+  const { byId, implied } = await rolesNow(context);
   const seen = new Set(roleIds);
   const roles: RoleRecord[] = [];
   // A Set is iterated in insertion order, ids added on the way included: this ends when every role has been looked at once.
   for (const roleId of seen) {
-    const role = await tables.roles.get(roleId);
+    const role = byId.get(roleId);
     if (!role) continue;
-    roles.push(role.record);
+    roles.push(role);
     if (seen.size > MOST_IMPLIED_ROLES) continue;
-    for (const { impliedId } of await tables.impliedRoles.list(undefined, `${roleId}/`)) seen.add(impliedId);
+    for (const impliedId of implied.get(roleId) ?? []) seen.add(impliedId);
   }
   return roles;
+}
+
+/**
+ * All roles and what they imply, read once for every epoch. A new role begins none, and is in nobody's hands before it is given:
+ * that does.
+ */
+async function rolesNow(context: AuthContext): Promise<RoleMemory> {
+  const epoch = context.epoch.current();
+  if (context.roles.epoch === epoch) return context.roles;
+  const { tables } = context;
+  const [roles, rules] = await Promise.all([tables.roles.list(), tables.impliedRoles.list()]);
+  const implied = new Map<string, string[]>();
+  for (const { priorId, impliedId } of rules) implied.set(priorId, [...(implied.get(priorId) ?? []), impliedId]);
+  const memory = { epoch, byId: new Map(roles.map((role) => [role.id, role])), implied };
+  context.roles = memory;
+  return memory;
 }

@@ -125,7 +125,7 @@ class Expansion {
     const { actorKind, actorId, targetKind, targetId, roleId, inherited, ...rest } = assignment;
     const isGroup = actorKind === 'group';
     const userIds = isGroup ? await once(this.users, actorId, () => tables.memberships.usersOf(actorId)) : [actorId];
-    const roles = await once(this.roles, roleId, () => expandRoles(tables, [roleId]));
+    const roles = await once(this.roles, roleId, () => expandRoles(this.context, [roleId]));
     const isInherited = inherited === true && targetKind !== 'system';
     const projectIds = isInherited
       ? await once(this.heirs, targetId, () => idsBelow(this.context, targetId))

@@ -38,6 +38,6 @@ export async function usableContainers(
   return usable;
 }
 
-export async function canUseSystem({ tables }: AuthContext, userId: string): Promise<boolean> {
-  return (await effectiveRoles(tables, userId, 'system', SYSTEM_ID)).length > 0;
+export async function canUseSystem(context: AuthContext, userId: string): Promise<boolean> {
+  return (await effectiveRoles(context, userId, 'system', SYSTEM_ID)).length > 0;
 }

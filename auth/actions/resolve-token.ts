@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { AuthContext } from '../context.ts';
 import type { ProjectRecord, RoleRecord, UserRecord } from '../store/records.ts';
 import { decodeFernet } from '../tokens/fernet.ts';
@@ -14,12 +15,29 @@ export interface ResolveOptions {
 
 /**
  * What a token stands for now, or undefined when it does not hold: not ours, ended, revoked, its user, project or domain gone,
- * disabled or changed since, or no role left on its scope.
+ * disabled or changed since, or no role left on its scope. Remembered until something changes that might make it untrue.
  */
 export async function resolveToken(
   context: AuthContext,
   token: string,
   options: ResolveOptions = {},
+): Promise<TokenState | undefined> {
+  if (options.allowExpired) return resolveNow(context, token, options);
+  const { tokenStates, epoch, clock } = context;
+  const key = hash('sha256', token, 'base64');
+  // Read before anything else is: what changes while the token is resolved makes the result one for an epoch that is over.
+  const now = epoch.current();
+  const known = tokenStates.get(key);
+  if (known?.epoch === now) return clock.nowMs() < known.state.payload.expiresAtMs ? known.state : undefined;
+  const state = await resolveNow(context, token, options);
+  if (state) tokenStates.set(key, { epoch: now, state });
+  return state;
+}
+
+async function resolveNow(
+  context: AuthContext,
+  token: string,
+  options: ResolveOptions,
 ): Promise<TokenState | undefined> {
   const payload = await readPayload(context, token);
   if (!payload) return undefined;
@@ -62,7 +80,7 @@ export async function rolesOf(
   if (!target) return [];
   const roles = delegation
     ? await delegatedRoles(context, delegation)
-    : await effectiveRoles(context.tables, userId, target.kind, target.id);
+    : await effectiveRoles(context, userId, target.kind, target.id);
   return roles.length === 0 ? undefined : roles;
 }
 
