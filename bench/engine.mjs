@@ -33,7 +33,14 @@ await store.start();
 const times = new TimestampSource(systemClock);
 const bytes = Buffer.alloc(SIZE, 7);
 const whole = { bytes, etag: createHash('md5').update(bytes).digest('hex'), checksum: xxh64(bytes) };
-const target = (device, number) => ({ device, partition: number % 1024, account: 'AUTH_test', container: 'c', object: `object-${number}`, policyIndex: 0 });
+const target = (device, number) => ({
+  device,
+  partition: number % 1024,
+  account: 'AUTH_test',
+  container: 'c',
+  object: `object-${number}`,
+  policyIndex: 0,
+});
 
 async function measure(name, count, concurrency, work) {
   let next = 0;
@@ -45,11 +52,19 @@ async function measure(name, count, concurrency, work) {
   await Promise.all(Array.from({ length: concurrency }, loop));
   const { user, system } = process.cpuUsage(before);
   const seconds = (performance.now() - startedMs) / 1000;
-  console.log(`${name}\tc=${concurrency}\t${((user + system) / count).toFixed(1)} us CPU (${(user / count).toFixed(1)} user)\t${Math.round(count / seconds)}/s`);
+  console.log(
+    `${name}\tc=${concurrency}\t${((user + system) / count).toFixed(1)} us CPU (${(user / count).toFixed(1)} user)\t${Math.round(count / seconds)}/s`,
+  );
 }
 
 const put = async (number) => {
-  const version = { timestamp: times.next(), contentType: 'application/octet-stream', fixedMetadata: {}, metadata: { 'x-object-meta-a': 'b' }, onlyIfAbsent: false };
+  const version = {
+    timestamp: times.next(),
+    contentType: 'application/octet-stream',
+    fixedMetadata: {},
+    metadata: { 'x-object-meta-a': 'b' },
+    onlyIfAbsent: false,
+  };
   await Promise.all(devices.map(({ name }) => store.put(target(name, number % NAMES), version, whole)));
 };
 for (let round = 0; round < 2; round += 1) {

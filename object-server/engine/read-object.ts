@@ -8,23 +8,9 @@ import type { Location, Needle } from '../slab/contract.ts';
 import { CorruptNeedleError } from '../slab/corrupt-needle.ts';
 import { type Device, indexedVersionOf, type KeyedNeedle } from './device.ts';
 import { type Fold, foldVersions } from './fold.ts';
+import type { LiveObject } from './live-object.ts';
 import { nameSlotOf } from './object-key.ts';
 import { setAside } from './quarantine.ts';
-
-/** An object with data, as it was found when its name's slot of `share.changes` stood at `changes`. */
-export interface LiveObject {
-  key: ObjectKey;
-  slot: number;
-  changes: number;
-  partition: number;
-  fold: Fold<IndexedVersion>;
-  base: IndexedVersion;
-  state: ObjectState;
-  /** Of `X-Delete-At`, milliseconds since the epoch; infinite where there is none. */
-  deleteAtMs: number;
-  /** Of the file that has the body; undefined where the needle has it. */
-  fileName: string | undefined;
-}
 
 export interface FoundObject {
   key: ObjectKey;

@@ -36,7 +36,7 @@ export const SegmentState = {
 } as const;
 
 /** Segments of one device. With 64 MiB each: 4 TiB of small objects. */
-export const MOST_SEGMENTS = 65_536;
+const MOST_SEGMENTS = 65_536;
 /** Threads that write one device; the last lane is the housekeeper's own. */
 export const MOST_LANES = 64;
 export const HOUSEKEEPER_LANE = MOST_LANES - 1;

@@ -1,4 +1,4 @@
-import type { LiveObject } from './read-object.ts';
+import type { LiveObject } from './live-object.ts';
 
 interface Entry {
   object: LiveObject;
