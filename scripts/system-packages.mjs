@@ -11,6 +11,7 @@ const PACKAGES = [
   'libiscsi-bin',
   'lvm2',
   'python3-glanceclient',
+  'python3-keystonemiddleware',
   'python3-openstackclient',
   'python3-swift',
   'python3-swiftclient',
