@@ -6,6 +6,7 @@ import { REPLAY_BATCH } from '../limits.ts';
 import type { SegmentInfo } from '../slab/contract.ts';
 import { listSegments } from '../slab/list-segments.ts';
 import { scanSegment } from '../slab/scan-segment.ts';
+import { isFull } from '../slab/segment.ts';
 import { type CheckpointNote, loadNote, replayFrom, saveNote } from './checkpoint.ts';
 import { foldersOf, indexedVersionOf } from './device.ts';
 import { objectKeyOf } from './object-key.ts';
@@ -53,7 +54,13 @@ export async function recoverDevice(deps: RecoveryDeps): Promise<Recovered> {
   Atomics.store(share.nextGeneration, 0, BigInt(nextGeneration));
   const fresh: CheckpointNote = { version: 1, coveredBelow: nextGeneration, lanes: {}, nextGeneration, newestTicks };
   await index.flush(); // before the note that relies on it
-  await saveNote(disk, path, fresh);
+  try {
+    await saveNote(disk, path, fresh);
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    // The former note says less, and nothing that is wrong: deletions must be possible on a full disk, to make room for the next one.
+    logger.warn({ err: error, device: name }, 'the disk is too full to note that a device is recovered');
+  }
   const { needles, damages } = replay;
   if (needles > 0 || damages > 0) logger.info({ device: name, needles, damages }, 'a device is recovered');
   return { needles, damages };

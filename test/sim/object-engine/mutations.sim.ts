@@ -19,19 +19,23 @@ describe('the simulation of the object engine finds out when', () => {
   });
   afterAll(() => program?.remove());
 
-  it.each(MUTATIONS)('$name', ({ file, edits, seeds }) => {
-    const compiled = join(program.path.slice(0, -ENTRY.length), file.replace(/ts$/, 'js'));
-    const sound = readFileSync(compiled);
-    writeFileSync(compiled, mutated(file, edits));
-    try {
-      const args = [program.path, 'objectEngine', '0', String(seeds)];
-      const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-      expect(stdout).toMatch(/^seed \d+$/m);
-      expect(status).toBe(1);
-    } finally {
-      writeFileSync(compiled, sound);
-    }
-  }, TIMEOUT_MS);
+  it.each(MUTATIONS)(
+    '$name',
+    ({ file, edits, seeds }) => {
+      const compiled = join(program.path.slice(0, -ENTRY.length), file.replace(/ts$/, 'js'));
+      const sound = readFileSync(compiled);
+      writeFileSync(compiled, mutated(file, edits));
+      try {
+        const args = [program.path, 'objectEngine', '0', String(seeds)];
+        const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+        expect(stdout).toMatch(/^seed \d+$/m);
+        expect(status).toBe(1);
+      } finally {
+        writeFileSync(compiled, sound);
+      }
+    },
+    TIMEOUT_MS,
+  );
 });
 
 function mutated(file: string, edits: Mutation['edits']): string {
