@@ -3,8 +3,6 @@ import { InvariantError } from '../common/errors.ts';
 import type { KeyValueStore } from '../common/kv/contract.ts';
 import { type Change, ConflictError, commitChanges } from '../common/kv/table.ts';
 import type { Logger } from '../common/log.ts';
-import type { RecentMap } from '../common/recent-map.ts';
-import type { TokenState } from './actions/token-state.ts';
 import type { AuthConfig } from './config.ts';
 import type { Policy } from './guard/contract.ts';
 import type { SharedEpoch } from './guard/shared-epoch.ts';
@@ -54,8 +52,6 @@ export interface AuthContext {
   passwords: PasswordHasher;
   passwordRules: PasswordRules;
   failures: FailureLimiter;
-  /** What tokens stood for at an epoch, by their SHA-256. */
-  tokenStates: RecentMap<{ epoch: number; state: TokenState }>;
   /** Roles as they were at an epoch. */
   roles: RoleMemory;
   /** Services and endpoints as they were at an epoch. */

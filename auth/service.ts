@@ -4,7 +4,6 @@ import type { Clock } from '../common/clock.ts';
 import { createApp, type Service } from '../common/http/app.ts';
 import type { KeyValueStore } from '../common/kv/contract.ts';
 import type { Logger } from '../common/log.ts';
-import { RecentMap } from '../common/recent-map.ts';
 import { newRequestId, REQUEST_ID_HEADERS } from '../openstack/request-id.ts';
 import { finishRemovals } from './actions/removal.ts';
 import { resolveToken } from './actions/resolve-token.ts';
@@ -20,7 +19,7 @@ import { createCachingVerifier } from './guard/caching-verifier.ts';
 import type { TokenVerifier } from './guard/contract.ts';
 import { createPolicy, type PolicyOverrides } from './guard/policy.ts';
 import type { SharedEpoch } from './guard/shared-epoch.ts';
-import { KEYS_REREAD_MS, MOST_BODY_BYTES, MOST_TOKEN_STATES, REVOCATION_SWEEP_MS } from './limits.ts';
+import { KEYS_REREAD_MS, MOST_BODY_BYTES, REVOCATION_SWEEP_MS } from './limits.ts';
 import { FailureLimiter } from './passwords/failure-limiter.ts';
 import { PasswordHasher } from './passwords/password-hasher.ts';
 import { PasswordRules } from './passwords/rules.ts';
@@ -149,7 +148,6 @@ function contextOf(deps: AuthDeps): AuthContext {
     passwords: new PasswordHasher(config.password_hash_cost),
     passwordRules: new PasswordRules(config),
     failures: new FailureLimiter(config.login_failures_per_minute, clock),
-    tokenStates: new RecentMap(MOST_TOKEN_STATES),
     roles: { epoch: Number.NaN, byId: new Map(), implied: new Map() },
     catalog: { epoch: Number.NaN, services: [], endpoints: [] },
     builtIn: deps.catalog,

@@ -27,7 +27,7 @@ export interface Ec2Pair {
   secret: string;
 }
 
-export function credentialTarget({ userId }: CredentialRecord): PolicyTarget {
+function credentialTarget({ userId }: CredentialRecord): PolicyTarget {
   return { 'credential.user_id': userId };
 }
 

@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
+import { RecentMap } from '../../common/recent-map.ts';
 import type { AuthContext } from '../context.ts';
+import { MOST_TOKEN_STATES } from '../limits.ts';
 import type { ProjectRecord, RoleRecord, UserRecord } from '../store/records.ts';
 import { decodeFernet } from '../tokens/fernet.ts';
 import { decodePayload, type TokenPayload } from '../tokens/payload.ts';
@@ -23,7 +25,8 @@ export async function resolveToken(
   options: ResolveOptions = {},
 ): Promise<TokenState | undefined> {
   if (options.allowExpired) return resolveNow(context, token, options);
-  const { tokenStates, epoch, clock } = context;
+  const { epoch, clock } = context;
+  const tokenStates = memoryOf(context);
   const key = hash('sha256', token, 'base64');
   // Read before anything else is: what changes while the token is resolved makes the result one for an epoch that is over.
   const now = epoch.current();
@@ -32,6 +35,17 @@ export async function resolveToken(
   const state = await resolveNow(context, token, options);
   if (state) tokenStates.set(key, { epoch: now, state });
   return state;
+}
+
+/** What tokens stood for at an epoch, by their SHA-256. */
+type StateMemory = RecentMap<{ epoch: number; state: TokenState }>;
+
+const memories = new WeakMap<AuthContext, StateMemory>();
+
+function memoryOf(context: AuthContext): StateMemory {
+  const memory = memories.get(context) ?? new RecentMap(MOST_TOKEN_STATES);
+  memories.set(context, memory);
+  return memory;
 }
 
 async function resolveNow(

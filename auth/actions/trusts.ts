@@ -17,7 +17,7 @@ import { newId } from './named.ts';
 const MOST_REDELEGATIONS = 3;
 
 /** What a rule may compare of a trust: Keystone's names. */
-export function trustTarget({ trustorId, trusteeId, projectId }: TrustRecord): PolicyTarget {
+function trustTarget({ trustorId, trusteeId, projectId }: TrustRecord): PolicyTarget {
   return { 'trust.trustor_user_id': trustorId, 'trust.trustee_user_id': trusteeId, 'trust.project_id': projectId };
 }
 

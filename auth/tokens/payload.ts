@@ -16,7 +16,7 @@ export interface TokenPayload {
 
 export type AuthMethod = 'password' | 'token' | 'application_credential' | 'totp' | 'ec2credential';
 
-export type DelegationKind = 'application_credential' | 'trust' | 'ec2';
+type DelegationKind = 'application_credential' | 'trust' | 'ec2';
 
 /** An application credential or trust by its id, an EC2 credential by the SHA-256 of its access key. */
 export interface DelegationReference {

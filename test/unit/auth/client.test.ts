@@ -1,5 +1,12 @@
+import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createRemoteEpoch, createRemoteVerifier, createServiceSession, login } from '../../../auth/client.ts';
+import {
+  createRemoteEpoch,
+  createRemoteVerifier,
+  createServiceSession,
+  login,
+  verifyS3Signature,
+} from '../../../auth/client.ts';
 import type { PasswordLogin, ServiceSession } from '../../../auth/contract.ts';
 import { PASSWORDS, TestCloud } from '../../support/auth/test-cloud.ts';
 
@@ -58,7 +65,53 @@ describe('a service session', () => {
   });
 });
 
+describe('the check of an S3 signature', () => {
+  it('tells whose it is, refuses another without logging in again, and does so when its own token was revoked', async () => {
+    const demo = await cloud.demoToken();
+    const { id } = (await cloud.ask('GET', demo, demo)).body.token.user;
+    const path = `/v3/users/${id}/credentials/OS-EC2`;
+    const { access, secret } = (await cloud.call('POST', path, demo, { tenant_id: cloud.projectIds.demo })).body
+      .credential;
+    const stringToSign = 'GET\n\n\nSat, 21 Nov 2026 00:00:00 GMT\n/photos';
+    const signature = createHmac('sha1', secret).update(stringToSign).digest('base64');
+    const session = createServiceSession(loginOf('swift', PASSWORDS.service, 'service'));
+    const check = (given: string) =>
+      verifyS3Signature({ authUrl, session }, { access, signature: given, stringToSign });
+    expect(await check(signature)).toMatchObject({ user: { id }, delegation: { kind: 'ec2' } });
+    const own = await session.token();
+    expect(await check('wrong')).toBeUndefined();
+    expect(await session.token()).toBe(own);
+    await cloud.ask('DELETE', own, own);
+    expect(await check(signature)).toMatchObject({ user: { id } });
+  });
+});
+
 describe('the remote verifier', () => {
+  it('tells what a delegated token was made from', async () => {
+    const verifier = createRemoteVerifier({ authUrl, session: createServiceSession(glance()) });
+    const demo = await cloud.demoToken();
+    const { id } = (await cloud.ask('GET', demo, demo)).body.token.user;
+    const access_rules = [{ service: 'image', method: 'GET', path: '/v2/**' }];
+    const body = { application_credential: { name: 'remote', access_rules } };
+    const made = await cloud.call('POST', `/v3/users/${id}/application_credentials`, demo, body);
+    const { id: credentialId, secret } = made.body.application_credential;
+    const proof = { methods: ['application_credential'], application_credential: { id: credentialId, secret } };
+    const token = String((await cloud.logIn(proof)).headers['x-subject-token']);
+    expect((await verifier.verify(token))?.delegation).toEqual(
+      (await cloud.service.verifier.verify(token))?.delegation,
+    );
+    const trust = {
+      trustor_user_id: id,
+      trustee_user_id: id,
+      project_id: cloud.projectIds.demo,
+      impersonation: true,
+      roles: [{ name: 'reader' }],
+    };
+    const trustId = (await cloud.call('POST', '/v3/OS-TRUST/trusts', demo, { trust })).body.trust.id;
+    const trusted = await cloud.token('demo', PASSWORDS.demo, { 'OS-TRUST:trust': { id: trustId } });
+    expect((await verifier.verify(trusted))?.delegation).toEqual({ kind: 'trust', id: trustId, unrestricted: false });
+  });
+
   it('agrees with the one inside identity', async () => {
     const verifier = createRemoteVerifier({ authUrl, session: createServiceSession(glance()) });
     const admin = await cloud.adminToken();
