@@ -11,7 +11,7 @@ import { objectRowsBounds } from './keys.ts';
 import { hashOfName, NameFilter, type NameHash } from './name-filter.ts';
 
 /** Bytes of a filter's memory for each name, with room to grow. */
-const BYTES_PER_NAME = 3;
+const BYTES_PER_NAME = 4;
 /** Memory is looked at once in so many batches. */
 const BATCHES_PER_BOUND = 64;
 

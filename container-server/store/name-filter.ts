@@ -1,8 +1,8 @@
 import { invariant } from '../../common/errors.ts';
 
-const HASHES = 7;
-/** With 7 hashes: about 1 name in 100 that was never added seems to have been. */
-const BITS_PER_NAME = 10;
+/** Of a name that was never added, each layer says once in some 2,000 times that it may have been. */
+const HASHES = 8;
+const BITS_PER_NAME = 16;
 const LEAST_BITS = 1 << 13;
 
 /** Two independent hashes of a name, 32 bits each: computed once for all replicas. */

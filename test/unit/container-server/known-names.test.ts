@@ -31,8 +31,8 @@ describe('a filter of names', () => {
     for (let index = 0; index < 50_000; index += 1) filter.add(hashOfName(`folder/object-${index}`));
     let wrong = 0;
     for (let index = 0; index < 10_000; index += 1) if (filter.has(hashOfName(`folder/other-${index}`))) wrong += 1;
-    expect(wrong).toBeLessThan(500);
-    expect(filter.bytes).toBeLessThan(50_000 * 6);
+    expect(wrong).toBeLessThan(60);
+    expect(filter.bytes).toBeLessThan(50_000 * 8);
   });
 });
 
