@@ -58,6 +58,7 @@ export const identityPolicy: Readonly<Record<string, string>> = {
   'identity:validate_token': 'rule:service_role or rule:system_reader or rule:owner',
   'identity:validate_expired_token': 'rule:service_role or rule:admin_required',
   'identity:revoke_token': 'rule:admin_required or rule:owner',
+  'identity:list_revoke_events': 'rule:service_role or rule:system_reader',
   'identity:get_revocation_epoch': 'rule:service_role or rule:admin_required',
 
   'identity:get_domain': reads('domain.id', 'project_domain_id:%(target.domain.id)s'),

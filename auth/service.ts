@@ -39,7 +39,7 @@ import { registerLimitRoutes } from './routes/limits.ts';
 import { registerNotBuiltRoutes } from './routes/not-built.ts';
 import { registerProjectTagRoutes } from './routes/project-tags.ts';
 import { registerProjectRoutes } from './routes/projects.ts';
-import { registerRevocationEpochRoute } from './routes/revocation-epoch.ts';
+import { registerRevocationRoutes } from './routes/revocations.ts';
 import { registerRoleAssignmentRoutes } from './routes/role-assignments.ts';
 import { registerRoleRoutes } from './routes/roles.ts';
 import { registerSignatureTokenRoutes } from './routes/signature-tokens.ts';
@@ -187,7 +187,7 @@ function registerRoutes(app: FastifyInstance, context: AuthContext, wwwAuthentic
   registerStoredPolicyRoutes(app, context);
   registerConsumerRoutes(app, context);
   registerDomainConfigRoutes(app, context);
-  registerRevocationEpochRoute(app, context);
+  registerRevocationRoutes(app, context);
   registerNotBuiltRoutes(app);
 }
 

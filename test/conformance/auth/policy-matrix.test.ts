@@ -282,6 +282,7 @@ const OWN_DOMAIN = 'own domain' as const;
 const lists = (path: string): [Asking, typeof OWN_DOMAIN] => [plain('GET', path), OWN_DOMAIN];
 
 const ASKINGS: Readonly<Record<string, Asking | [Asking, typeof OWN_DOMAIN]>> = {
+  'identity:list_revoke_events': plain('GET', 'OS-REVOKE/events'),
   'identity:get_revocation_epoch': plain('GET', 'martlet/revocation-epoch'),
   'identity:get_domain': get((place) => `domains/${place.domainId}`, ofDomain),
   'identity:list_domains': lists('domains'),

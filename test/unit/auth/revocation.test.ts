@@ -147,3 +147,29 @@ describe('old revocations', () => {
     expect(await count()).toBe(0);
   });
 });
+
+describe('the list of revocation events', () => {
+  it('names tokens, chains, users, projects and domains, to services and administrators', async () => {
+    const admin = await cloud.adminToken();
+    const { id } = (await cloud.call('POST', '/v3/users', admin, { user: { name: 'passing', password: 'pw' } })).body
+      .user;
+    const token = await cloud.token('passing', 'pw');
+    const { audit_ids: auditIds } = (await cloud.ask('GET', token, token)).body.token;
+    await cloud.ask('DELETE', token, token);
+    await cloud.call('PATCH', `/v3/users/${id}`, admin, { user: { enabled: false } });
+    const domain = (await cloud.call('POST', '/v3/domains', admin, { domain: { name: 'passing' } })).body.domain.id;
+    await cloud.call('PATCH', `/v3/domains/${domain}`, admin, { domain: { enabled: false } });
+    const project = (await cloud.call('POST', '/v3/projects', admin, { project: { name: 'passing' } })).body.project.id;
+    await cloud.call('PATCH', `/v3/projects/${project}`, admin, { project: { enabled: false } });
+    const { events } = (await cloud.call('GET', '/v3/OS-REVOKE/events', admin)).body;
+    for (const subject of [
+      { audit_chain_id: auditIds[0] },
+      { user_id: id },
+      { domain_id: domain },
+      { project_id: project },
+    ])
+      expect(events).toContainEqual({ ...subject, issued_before: expect.stringMatching(/Z$/) });
+    const demo = await cloud.demoToken();
+    expect((await cloud.call('GET', '/v3/OS-REVOKE/events', demo)).status).toBe(403);
+  });
+});
