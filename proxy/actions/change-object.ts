@@ -1,8 +1,10 @@
 import type { Metadata } from '../../object-server/contract.ts';
 import type { Cluster } from '../backend/cluster.ts';
-import { writeToReplicas } from '../backend/replicas.ts';
+import { agreed, quorumOf, settleByQuorum } from '../backend/quorum.ts';
+import { attemptOnReplicas, writeToReplicas } from '../backend/replicas.ts';
 import { listingReports } from '../backend/reports.ts';
 import { writeWithTimestamp } from '../backend/timestamp-retry.ts';
+import { tellUnreported } from '../backend/unreported.ts';
 import { type ObjectName, readObject } from './read-object.ts';
 
 export interface ObjectMetadataChange {
@@ -45,12 +47,17 @@ export async function removeObject(cluster: Cluster, name: ObjectName): Promise<
   const ring = cluster.rings.object(name.policyIndex);
   const partition = ring.partitionOf(name.account, name.container, name.object);
   const reportOf = listingReports(cluster, name.account, name.container);
-  const removed = await writeWithTimestamp(cluster, (timestamp) =>
-    writeToReplicas(cluster, ring, partition, (device, replica) =>
+  const removed = await writeWithTimestamp(cluster, async (timestamp) => {
+    const attempts = attemptOnReplicas(cluster, ring, partition, (device, replica) =>
       cluster
         .objectStoreAt(device)
         .remove({ ...name, device: device.device, partition }, { timestamp, listing: reportOf(replica) }),
-    ),
-  );
+    );
+    const quorum = quorumOf(attempts.length);
+    const outcomes = await settleByQuorum(attempts, quorum, cluster.postQuorumMs);
+    const results = agreed(outcomes, quorum);
+    await tellUnreported(cluster, name, outcomes, () => ({ name: name.object, timestamp, deleted: true }));
+    return results;
+  });
   return { existed: removed.some(({ existed }) => existed) };
 }

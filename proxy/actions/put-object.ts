@@ -2,10 +2,11 @@ import type { Timestamp } from '../../common/timestamp.ts';
 import { bodySeed, type NewObject, type ObjectUpload } from '../../object-server/contract.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import { withDeadline } from '../backend/deadline.ts';
-import { agreed, quorumOf, settleByQuorum } from '../backend/quorum.ts';
+import { agreed, type Outcome, quorumOf, settleByQuorum } from '../backend/quorum.ts';
 import { attemptOnReplicas } from '../backend/replicas.ts';
 import { listingReports } from '../backend/reports.ts';
 import { writeWithTimestamp } from '../backend/timestamp-retry.ts';
+import { rowOfPut, tellUnreported } from '../backend/unreported.ts';
 import { isRefusal, refusal } from '../errors.ts';
 import type { RequestBody } from '../message.ts';
 import type { ObjectName } from './read-object.ts';
@@ -51,7 +52,9 @@ export async function putObject(cluster: Cluster, put: ObjectPut): Promise<Store
       send: (piece, checksums) => sendPiece(cluster, uploads, piece, checksums),
     });
     if (put.expectedEtag !== undefined && put.expectedEtag !== etag) throw refusal(422);
-    await commit(cluster, uploads, { etag, sizeBytes });
+    const outcomes = await commit(cluster, uploads, { etag, sizeBytes });
+    const listed = { ...put, etag, sizeBytes, timestamp };
+    await tellUnreported(cluster, put.name, outcomes, () => rowOfPut(listed));
     return { timestamp, etag, sizeBytes };
   } catch (error) {
     await uploads.abort();
@@ -62,11 +65,21 @@ export async function putObject(cluster: Cluster, put: ObjectPut): Promise<Store
 /** The uploads that still work, and how many must. */
 class Uploads {
   readonly quorum: number;
+  /** By replica; undefined where it could not be opened. */
+  private readonly replicas: readonly (ObjectUpload | undefined)[];
   private open: ObjectUpload[];
 
-  constructor(open: ObjectUpload[], quorum: number) {
-    this.open = open;
+  constructor(replicas: readonly (ObjectUpload | undefined)[], quorum: number) {
+    this.replicas = replicas;
+    this.open = replicas.filter((upload) => upload !== undefined);
     this.quorum = quorum;
+  }
+
+  /** What became of each replica, those that were dropped included. @param outcomes of those that are open still, in their order. */
+  byReplica(outcomes: readonly Outcome<void>[]): Outcome<void>[] {
+    return this.replicas.map(
+      (upload) => outcomes[upload === undefined ? -1 : this.open.indexOf(upload)] ?? { ok: false, error: undefined },
+    );
   }
 
   get all(): readonly ObjectUpload[] {
@@ -125,7 +138,10 @@ async function openUploads(cluster: Cluster, put: ObjectPut, timestamp: Timestam
     await Promise.all(open.map((upload) => upload.abort()));
     throw error;
   }
-  return new Uploads(open, quorum);
+  return new Uploads(
+    outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : undefined)),
+    quorum,
+  );
 }
 
 function isPrecondition(error: unknown): boolean {
@@ -155,7 +171,11 @@ async function sendPiece(
  * Commits on all replicas and waits for the quorum, and a little longer for the rest.
  * A replica that meanwhile got a newer version has this one in its past: the write happened, and was overwritten.
  */
-async function commit(cluster: Cluster, uploads: Uploads, footer: { etag: string; sizeBytes: number }): Promise<void> {
+async function commit(
+  cluster: Cluster,
+  uploads: Uploads,
+  footer: { etag: string; sizeBytes: number },
+): Promise<Outcome<void>[]> {
   const commits = uploads.all.map(async (upload) => {
     try {
       await withDeadline(upload.commit(footer), cluster.nodeTimeoutMs);
@@ -163,5 +183,7 @@ async function commit(cluster: Cluster, uploads: Uploads, footer: { etag: string
       if (!isRefusal(error, 'OlderVersion')) throw error;
     }
   });
-  agreed(await settleByQuorum(commits, uploads.quorum, cluster.postQuorumMs), uploads.quorum);
+  const outcomes = await settleByQuorum(commits, uploads.quorum, cluster.postQuorumMs);
+  agreed(outcomes, uploads.quorum);
+  return uploads.byReplica(outcomes);
 }

@@ -6,6 +6,7 @@ import { agreed, quorumOf, settleByQuorum } from '../backend/quorum.ts';
 import { attemptOnReplicas } from '../backend/replicas.ts';
 import { reportOf } from '../backend/reports.ts';
 import { writeWithTimestamp } from '../backend/timestamp-retry.ts';
+import { rowOfPut, tellUnreported } from '../backend/unreported.ts';
 import { isRefusal, refusal } from '../errors.ts';
 import type { StoredObject } from './put-object.ts';
 import type { ObjectName } from './read-object.ts';
@@ -61,6 +62,9 @@ export async function putWholeObject(cluster: Cluster, put: WholeObjectPut): Pro
       for (const outcome of outcomes) if (!outcome.ok && isRefusal(outcome.error, 'OlderVersion')) throw outcome.error;
       agreed(outcomes, quorum);
     }
-    return { timestamp, etag, sizeBytes: bytes.length };
+    const stats = { timestamp, etag, sizeBytes: bytes.length };
+    if (stored < outcomes.length)
+      await tellUnreported(cluster, name, outcomes, () => rowOfPut({ ...put, ...stats, fixedMetadata: NO_METADATA }));
+    return stats;
   });
 }

@@ -39,6 +39,20 @@ describe('replicas', () => {
     expect((await swift.request('DELETE', '/c/o')).status).toBe(503);
   });
 
+  it('what a quorum took is in every listing, also where the replica that reports to it failed', async () => {
+    fault(0).unavailable = 'DeviceUnavailable';
+    fault(3).unavailable = 'DeviceUnavailable';
+    const largest = [...swift.listings.values()].filter(({ containers }) => containers.size > 0);
+    const listed = () => largest.map((store) => [...store.containers.values()].map(({ rows }) => [...rows.keys()]));
+    const whole = (names: string[]) => largest.map(() => [names]);
+    await swift.put('/c/o', 'second');
+    await swift.put('/c/streamed', 'x'.repeat(100_000));
+    const there = (await swift.text('/c')).trim().split('\n');
+    expect(listed()).toEqual(whole(there));
+    await swift.request('DELETE', '/c/o');
+    expect(listed()).toEqual(whole(there.filter((name) => name !== 'o')));
+  });
+
   it('full devices answer 507', async () => {
     for (const store of stores) store.faults.unavailable = 'InsufficientStorage';
     expect((await swift.put('/c/o', 'second')).status).toBe(507);
