@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { InvariantError, StartError } from '../common/errors.ts';
 import { registerAuthCommands } from './commands/auth.ts';
+import { registerFsckCommand } from './commands/fsck.ts';
 import { registerJoinCommand } from './commands/join.ts';
 import { registerPolicyCommands } from './commands/policy.ts';
 import { registerRingCommands } from './commands/ring.ts';
@@ -17,6 +18,7 @@ registerJoinCommand(program);
 registerRingCommands(program);
 registerAuthCommands(program);
 registerPolicyCommands(program);
+registerFsckCommand(program);
 
 try {
   await program.parseAsync();

@@ -10,6 +10,7 @@ export const JUDGES = [
   { name: 'compute', project: 'conformance', file: 'test/conformance/compute-qemu.test.ts', minutes: 4 },
   { name: 'compute-kill', project: 'conformance', file: 'test/conformance/compute-kill.test.ts', minutes: 2 },
   { name: 'start', project: 'conformance', file: 'test/conformance/start.test.ts', minutes: 2 },
+  { name: 'fsck', project: 'conformance', file: 'test/conformance/fsck.test.ts', minutes: 1 },
   { name: 'openstack', project: 'conformance', file: 'test/conformance/openstack.test.ts', minutes: 4 },
   { name: 'swift-clients', project: 'conformance', file: 'test/conformance/swift-clients.test.ts', minutes: 6 },
   { name: 'images', project: 'conformance', file: 'test/conformance/images.test.ts', minutes: 4 },

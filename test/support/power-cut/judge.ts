@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { execa } from 'execa';
 import { Martlet } from '../martlet.ts';
-import { signIn } from './sign-in.ts';
+import { signIn } from '../sign-in.ts';
 import { bodyOf, CONTAINER, type Marker, type Plan, type Step, stepsOf } from './workload.ts';
 
 /** The services that serve objects, and what the storage needs of the others. */

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
 import type { Martlet } from '../martlet.ts';
+import { signIn } from '../sign-in.ts';
 import type { RecordedDisk } from './recorded-disk.ts';
-import { signIn } from './sign-in.ts';
 import { bodyOf, CONTAINER, type Plan, type Step, stepsOf } from './workload.ts';
 
 /** Does the plan's steps on a server whose data is on the disk, marking each acknowledgement. The server is killed once, between the writer that works alone and the others. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Martlet } from '../martlet.ts';
+import type { Martlet } from './martlet.ts';
 
 /** The demo user's account and a token, by the password that the data folder keeps. */
 export async function signIn(martlet: Martlet): Promise<{ url: string; token: string }> {
