@@ -189,12 +189,12 @@ async function measureReads(devices, rows) {
 /** @returns the bytes that a client gets. */
 async function readPage(reader, query, format) {
   const handler = listingFormat(async () => {
-    const { chunks } = await reader.listObjects(READ, query);
-    return { status: 200, headers: {}, rows: chunks };
+    return { status: 200, headers: {}, rows: await reader.listObjects(READ, query) };
   });
   const { body } = await handler({ method: 'GET', path: READ, query: new Map([['format', format]]), headers: {} });
   let bytes = 0;
   for await (const part of body.read(0, body.sizeBytes)) bytes += part.length;
+  await body.close();
   return bytes;
 }
 

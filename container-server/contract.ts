@@ -145,13 +145,22 @@ export interface ListingQuery {
  */
 export interface ListingPage {
   chunks: readonly Uint8Array[];
+  /**
+   * Gives the chunks' memory back: nobody may look at them any more. A page that is not released is the garbage collector's, at more
+   * cost. Only pages of readers in this thread have it.
+   */
+  release?(): void;
 }
 
 /** Between two rows of a chunk. JSON escapes line ends: it can be nowhere else. */
 export const BETWEEN_ROWS = ',\n';
 
+export function textOfRows(rows: readonly string[]): string {
+  return rows.join(BETWEEN_ROWS);
+}
+
 export function chunkOfRows(rows: readonly string[]): Buffer {
-  return Buffer.from(rows.join(BETWEEN_ROWS));
+  return Buffer.from(textOfRows(rows));
 }
 
 export function rowsOfChunk(chunk: Uint8Array): string[] {

@@ -23,6 +23,9 @@ export const FEWEST_ENTRIES_PER_FETCH = 4;
 export const MOST_ENTRIES_PER_FETCH = 1000;
 /** The same in bytes: a fetch ends with the entry that goes beyond. */
 export const MOST_BYTES_PER_FETCH = 1 << 20;
+/** A page lies in blocks of this size; so many of each thread wait for the next page. */
+export const PAGE_BLOCK_BYTES = 1 << 20;
+export const MOST_FREE_PAGE_BLOCKS = 8;
 /** Containers in one report to an account replica. */
 export const MOST_CONTAINERS_PER_REPORT = 1000;
 /** After a report that failed, its account replica is left alone for this long, doubling up to the most. */

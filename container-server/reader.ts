@@ -5,6 +5,7 @@ import { accountInfo, containerInfo, listContainers, listObjects } from './actio
 import type { ListingStore } from './contract.ts';
 import { deviceUnavailable } from './errors.ts';
 import { LISTING_OPTIONS } from './store/database.ts';
+import { PageMemory } from './store/page-memory.ts';
 
 /** What can be asked of listings without changing them. */
 export type ListingReads = Pick<ListingStore, 'accountInfo' | 'listContainers' | 'containerInfo' | 'listObjects'>;
@@ -24,6 +25,7 @@ export interface ListingReaderDeps {
  * writer. A device whose listings cannot be opened is logged, and answers `DeviceUnavailable`.
  */
 export async function openListingReader({ devices, logger }: ListingReaderDeps): Promise<ListingReader> {
+  const memory = new PageMemory();
   const databases = new Map<string, Level<string, string>>();
   await Promise.all(
     devices.map(async ({ name, path }) => {
@@ -43,9 +45,9 @@ export async function openListingReader({ devices, logger }: ListingReaderDeps):
   };
   return {
     accountInfo: async (target) => accountInfo(find(target), target),
-    listContainers: async (target, query) => listContainers(find(target), target, query),
+    listContainers: async (target, query) => listContainers(find(target), target, query, memory),
     containerInfo: async (target) => containerInfo(find(target), target),
-    listObjects: async (target, query) => listObjects(find(target), target, query),
+    listObjects: async (target, query) => listObjects(find(target), target, query, memory),
     close: async () => {
       await Promise.all([...databases.values()].map((db) => db.close()));
     },

@@ -1,5 +1,6 @@
 import type { Identity } from '../auth/guard/contract.ts';
 import type { Logger } from '../common/log.ts';
+import type { ListingPage } from '../container-server/contract.ts';
 
 /** What a request is about, decoded. */
 export interface ResourcePath {
@@ -44,8 +45,8 @@ export interface ProxyResponse {
   readonly headers: Headers;
   /** Undefined: none, or the page of the status. */
   readonly body?: Content | undefined;
-  /** Rows of an account or container listing, in chunks as `ListingPage` has them: rendered by the listing format feature. */
-  readonly rows?: readonly Uint8Array[];
+  /** Rows of an account or container listing: rendered by the listing format feature. */
+  readonly rows?: ListingPage;
 }
 
 /** Bytes that a response carries, or could: ranges and conditions are decided before they are read. */

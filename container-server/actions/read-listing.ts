@@ -11,6 +11,7 @@ import { accountNotFound, containerNotFound } from '../errors.ts';
 import { jsonOfContainerRow } from '../store/container-rows.ts';
 import { accountKey, containerKey, containerRowsPrefix, objectRowsPrefix } from '../store/keys.ts';
 import { jsonOfObjectRow } from '../store/object-rows.ts';
+import type { PageMemory } from '../store/page-memory.ts';
 import { readPage } from '../store/read-page.ts';
 import { type AccountRecord, type ContainerRecord, decodeRecord, isLive, visibleMetadata } from '../store/records.ts';
 
@@ -35,10 +36,15 @@ export async function accountInfo(db: Database, { account }: AccountTarget): Pro
   };
 }
 
-export async function listContainers(db: Database, target: AccountTarget, query: ListingQuery): Promise<ListingPage> {
+export async function listContainers(
+  db: Database,
+  target: AccountTarget,
+  query: ListingQuery,
+  memory?: PageMemory,
+): Promise<ListingPage> {
   const record = decodeRecord<AccountRecord>(await db.get(accountKey(target.account)));
   if (record === undefined || !isLive(record)) throw accountNotFound(target.account);
-  return { chunks: await readPage(db, containerRowsPrefix(target.account), query, jsonOfContainerRow) };
+  return readPage(db, containerRowsPrefix(target.account), query, jsonOfContainerRow, memory);
 }
 
 export async function containerInfo(db: Database, target: ContainerTarget): Promise<ContainerInfo> {
@@ -48,8 +54,13 @@ export async function containerInfo(db: Database, target: ContainerTarget): Prom
   return { createdAt, putTimestamp, objectCount, bytesUsed, policyIndex, metadata: visibleMetadata(record.metadata) };
 }
 
-export async function listObjects(db: Database, target: ContainerTarget, query: ListingQuery): Promise<ListingPage> {
+export async function listObjects(
+  db: Database,
+  target: ContainerTarget,
+  query: ListingQuery,
+  memory?: PageMemory,
+): Promise<ListingPage> {
   await containerInfo(db, target);
   const prefix = objectRowsPrefix(target.account, target.container);
-  return { chunks: await readPage(db, prefix, query, jsonOfObjectRow) };
+  return readPage(db, prefix, query, jsonOfObjectRow, memory);
 }

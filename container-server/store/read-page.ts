@@ -1,12 +1,13 @@
 import type { Level } from 'level';
 import { invariant } from '../../common/errors.ts';
-import { chunkOfRows, type ListingQuery } from '../contract.ts';
+import { type ListingPage, type ListingQuery, textOfRows } from '../contract.ts';
 import {
   FEWEST_ENTRIES_PER_FETCH,
   MOST_BYTES_PER_FETCH,
   MOST_ENTRIES_PER_FETCH,
   MOST_ROWS_PER_PAGE,
 } from '../limits.ts';
+import { type PageLease, type PageMemory, UNSHARED } from './page-memory.ts';
 
 /** A UTF-8 text followed by this byte, which none holds, sorts after all texts that begin with it. */
 const AFTER_ALL = Buffer.of(0xff);
@@ -18,7 +19,7 @@ const AFTER_ALL = Buffer.of(0xff);
  *
  * @param rowsPrefix what the rows' keys begin with; names follow.
  * @param jsonOf the client's JSON of a stored row.
- * @returns rows in the order asked for, in chunks as `ListingPage` has them.
+ * @param memory where the page is to lie; in memory of its own unless told.
  * Spec: OpenStack Swift API, container listings: prefix, delimiter, marker, end_marker, path, reverse.
  */
 export async function readPage(
@@ -26,20 +27,32 @@ export async function readPage(
   rowsPrefix: string,
   query: ListingQuery,
   jsonOf: (stored: string) => string,
-): Promise<Buffer[]> {
+  memory: Pick<PageMemory, 'lease'> = UNSHARED,
+): Promise<ListingPage> {
   invariant(query.limit >= 0 && query.limit <= MOST_ROWS_PER_PAGE, `listing limit ${query.limit} is out of bounds`);
   const plan = planOf(query, rowsPrefix);
-  if (query.limit === 0 || Buffer.compare(Buffer.from(plan.low), Buffer.from(plan.high)) >= 0) return [];
-  return plan.delimiter === '' ? readRun(db, plan, query, jsonOf) : readFolded(db, plan, query, jsonOf);
+  if (query.limit === 0 || Buffer.compare(Buffer.from(plan.low), Buffer.from(plan.high)) >= 0) return { chunks: [] };
+  const lease = memory.lease();
+  try {
+    const reading: Reading = { db, plan, query, jsonOf, lease };
+    const chunks = await (plan.delimiter === '' ? readRun(reading) : readFolded(reading));
+    return { chunks, release: () => lease.release() };
+  } catch (error) {
+    lease.release();
+    throw error;
+  }
+}
+
+interface Reading {
+  db: Level<string, string>;
+  plan: PagePlan;
+  query: ListingQuery;
+  jsonOf: (stored: string) => string;
+  lease: PageLease;
 }
 
 /** Every row of the range: keys are not even looked at. */
-async function readRun(
-  db: Level<string, string>,
-  plan: PagePlan,
-  { limit, reverse }: ListingQuery,
-  jsonOf: (stored: string) => string,
-): Promise<Buffer[]> {
+async function readRun({ db, plan, query: { limit, reverse }, jsonOf, lease }: Reading): Promise<Buffer[]> {
   const chunks: Buffer[] = [];
   const iterator = db.iterator({ ...rangeOf(plan), keys: false, reverse, highWaterMarkBytes: MOST_BYTES_PER_FETCH });
   try {
@@ -50,7 +63,7 @@ async function readRun(
       if (entries.length === 0) return chunks;
       left -= entries.length;
       if (left > 0) fetching = iterator.nextv(Math.min(left, MOST_ENTRIES_PER_FETCH));
-      chunks.push(chunkOfRows(entries.map(([, stored]) => jsonOf(stored))));
+      chunks.push(lease.write(textOfRows(entries.map(([, stored]) => jsonOf(stored)))));
       if (left === 0) return chunks;
     }
   } finally {
@@ -58,18 +71,13 @@ async function readRun(
   }
 }
 
-async function readFolded(
-  db: Level<string, string>,
-  plan: PagePlan,
-  { limit, reverse }: ListingQuery,
-  jsonOf: (stored: string) => string,
-): Promise<Buffer[]> {
+async function readFolded({ db, plan, query: { limit, reverse }, jsonOf, lease }: Reading): Promise<Buffer[]> {
   const { keyPrefix, delimiter, byPath } = plan;
   const chunks: Buffer[] = [];
   let rows: string[] = [];
   let left = limit;
   const flush = () => {
-    if (rows.length > 0) chunks.push(chunkOfRows(rows));
+    if (rows.length > 0) chunks.push(lease.write(textOfRows(rows)));
     rows = [];
   };
   const iterator = db.iterator({ ...rangeOf(plan), reverse, highWaterMarkBytes: MOST_BYTES_PER_FETCH });

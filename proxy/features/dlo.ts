@@ -96,7 +96,9 @@ async function listSegments(
     }),
   );
   if (!listing.rows) throw new InvariantError('a container listing has rows');
-  return listing.rows.flatMap(rowsOfChunk).map((row) => JSON.parse(row) as SegmentRow);
+  const rows = listing.rows.chunks.flatMap(rowsOfChunk).map((row) => JSON.parse(row) as SegmentRow);
+  listing.rows.release?.();
+  return rows;
 }
 
 async function openSegment(request: ProxyRequest, container: string, row: SegmentRow, next: Handler): Promise<Content> {

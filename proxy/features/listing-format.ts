@@ -1,7 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
-import { BETWEEN_ROWS, rowsOfChunk } from '../../container-server/contract.ts';
+import { BETWEEN_ROWS, type ListingPage, rowsOfChunk } from '../../container-server/contract.ts';
 import { refusal } from '../errors.ts';
-import type { Content, Feature, Headers, ProxyRequest, ProxyResponse } from '../message.ts';
+import {
+  type Content,
+  contentOf,
+  type Feature,
+  type Headers,
+  type ProxyRequest,
+  type ProxyResponse,
+} from '../message.ts';
 import { bestMatch } from './accept.ts';
 import { escapeXml } from './xml.ts';
 
@@ -31,8 +38,8 @@ export const listingFormat: Feature = (next) => async (request) => {
     ...(request.query.has('format') ? {} : { vary: 'Accept' }),
   };
   if (request.method === 'HEAD') return { ...response, headers };
-  const parts = await render(contentType, response.rows, request);
-  return { status: parts.length === 0 ? 204 : 200, headers, body: contentOfParts(parts) } satisfies ProxyResponse;
+  const body = await render(contentType, response.rows, request);
+  return { status: body.sizeBytes === 0 ? 204 : 200, headers, body } satisfies ProxyResponse;
 };
 
 /** @throws ApiError 400 for an Accept that cannot be read, 406 for one that nothing here satisfies. */
@@ -45,41 +52,39 @@ function contentTypeOf(request: ProxyRequest): string {
   return best;
 }
 
-/** The rows' chunks are what a client of JSON gets; for others one chunk at a time is rendered, and others have their turn between. */
-async function render(
-  contentType: string,
-  chunks: readonly Uint8Array[],
-  { path }: ProxyRequest,
-): Promise<Uint8Array[]> {
-  if (contentType === 'application/json') return jsonOf(chunks);
-  if (contentType === 'text/plain')
-    return renderEach(chunks, (chunk) => `${rowsOfChunk(chunk).map(nameOf).join('\n')}\n`);
+async function render(contentType: string, page: ListingPage, { path }: ProxyRequest): Promise<Content> {
+  if (contentType === 'application/json') return jsonOf(page);
+  if (contentType === 'text/plain') return renderEach(page, (rows) => `${rows.map(nameOf).join('\n')}\n`);
   const isAccount = path.container === undefined;
   const [open, close] = isAccount
     ? [`<account name="${escapeXml(path.account)}">\n`, '</account>']
     : [`<container name="${escapeXml(path.container ?? '')}">`, '</container>'];
   const xmlOf = isAccount ? (row: Row) => `${containerXml(row)}\n` : objectXml;
-  const body = await renderEach(chunks, (chunk) =>
-    rowsOfChunk(chunk)
-      .map((row) => xmlOf(JSON.parse(row) as Row))
-      .join(''),
-  );
-  return [Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>\n${open}`), ...body, Buffer.from(close)];
+  const textOf = (rows: readonly string[]) => rows.map((row) => xmlOf(JSON.parse(row) as Row)).join('');
+  return renderEach(page, textOf, `<?xml version="1.0" encoding="UTF-8"?>\n${open}`, close);
 }
 
-function jsonOf(chunks: readonly Uint8Array[]): Uint8Array[] {
+/** The very memory that the rows were read into. */
+function jsonOf({ chunks, release }: ListingPage): Content {
   const between = Buffer.from(BETWEEN_ROWS);
-  const joined = chunks.flatMap((chunk, index) => (index === 0 ? [chunk] : [between, chunk]));
-  return [Buffer.from('['), ...joined, Buffer.from(']')];
+  const parts = chunks.flatMap((chunk, index) => (index === 0 ? [chunk] : [between, chunk]));
+  return contentOfParts([Buffer.from('['), ...parts, Buffer.from(']')], release);
 }
 
-async function renderEach(chunks: readonly Uint8Array[], textOf: (chunk: Uint8Array) => string): Promise<Buffer[]> {
-  const rendered: Buffer[] = [];
+/** One chunk at a time: others have their turn between. */
+async function renderEach(
+  { chunks, release }: ListingPage,
+  textOf: (rows: string[]) => string,
+  head = '',
+  tail = '',
+): Promise<Content> {
+  const rendered: Buffer[] = [Buffer.from(head)];
   for (const chunk of chunks) {
-    if (rendered.length > 0) await setImmediate();
-    rendered.push(Buffer.from(textOf(chunk)));
+    rendered.push(Buffer.from(textOf(rowsOfChunk(chunk))));
+    await setImmediate();
   }
-  return rendered;
+  release?.();
+  return contentOf(Buffer.concat([...rendered, Buffer.from(tail)]));
 }
 
 /**
@@ -118,8 +123,8 @@ function fields(row: Row, names: readonly string[]): string {
   return names.map((name) => `<${name}>${escapeXml(String(row[name] ?? ''))}</${name}>`).join('');
 }
 
-/** Content that is in memory, in parts. */
-function contentOfParts(parts: readonly Uint8Array[]): Content {
+/** Content that is in memory, in parts. @param release what is to be done when nobody reads it any more. */
+function contentOfParts(parts: readonly Uint8Array[], release: (() => void) | undefined): Content {
   return {
     sizeBytes: parts.reduce((sum, { length }) => sum + length, 0),
     async *read(start, end) {
@@ -130,6 +135,8 @@ function contentOfParts(parts: readonly Uint8Array[]): Content {
         offset += part.length;
       }
     },
-    async close() {},
+    async close() {
+      release?.();
+    },
   };
 }

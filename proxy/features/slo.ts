@@ -1,6 +1,6 @@
 import { chunkOfRows, rowsOfChunk } from '../../container-server/contract.ts';
 import { refusal } from '../errors.ts';
-import type { Feature, Handler } from '../message.ts';
+import type { Feature, Handler, ProxyResponse } from '../message.ts';
 import { deleteLargeObject } from './slo-delete.ts';
 import { readLargeObject, readManifestItself } from './slo-get.ts';
 import { putManifest } from './slo-put.ts';
@@ -33,12 +33,13 @@ export const slo: Feature = (next) => {
 };
 
 /** A listing row shows a manifest's own ETag as `hash` and that of the whole as `slo_etag`. */
-function withLargeEtags<R extends { readonly rows?: readonly Uint8Array[] }>(response: R): R {
-  if (!response.rows?.some(holdsLargeEtags)) return response;
-  const rows = response.rows.map((chunk) =>
+function withLargeEtags(response: ProxyResponse): ProxyResponse {
+  const { rows } = response;
+  if (!rows?.chunks.some(holdsLargeEtags)) return response;
+  const chunks = rows.chunks.map((chunk) =>
     holdsLargeEtags(chunk) ? chunkOfRows(rowsOfChunk(chunk).map(splitEtags)) : chunk,
   );
-  return { ...response, rows };
+  return { ...response, rows: { ...rows, chunks } };
 }
 
 function holdsLargeEtags(chunk: Uint8Array): boolean {

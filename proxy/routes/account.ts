@@ -28,7 +28,7 @@ export const getAccount: Route = {
     const query = parseListingQuery(request.query);
     const found = await listContainers(cluster, account, query);
     const headers = accountHeaders(found?.info ?? FRESH, cluster.policies, grant.owner);
-    return { status: 200, headers, rows: found?.page.chunks ?? [] };
+    return { status: 200, headers, rows: found?.page ?? { chunks: [] } };
   },
 };
 
@@ -37,7 +37,7 @@ export const headAccount: Route = {
   async handle(request, { cluster }, grant) {
     const { account } = checkedPath(request);
     const info = await readAccountInfo(cluster, account);
-    return { status: 204, headers: accountHeaders(info ?? FRESH, cluster.policies, grant.owner), rows: [] };
+    return { status: 204, headers: accountHeaders(info ?? FRESH, cluster.policies, grant.owner), rows: { chunks: [] } };
   },
 };
 

@@ -25,7 +25,7 @@ export const getContainer: Route = {
     return {
       status: 200,
       headers: containerHeaders(found.info, services.cluster.policies, grant.owner),
-      rows: found.page.chunks,
+      rows: found.page,
     };
   },
 };
@@ -34,7 +34,11 @@ export const headContainer: Route = {
   asksAcl: true,
   async handle(request, services, grant) {
     const info = await requireReadable(request, services, grant);
-    return { status: 204, headers: containerHeaders(info, services.cluster.policies, grant.owner), rows: [] };
+    return {
+      status: 204,
+      headers: containerHeaders(info, services.cluster.policies, grant.owner),
+      rows: { chunks: [] },
+    };
   },
 };
 

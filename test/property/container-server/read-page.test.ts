@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { Level } from 'level';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ListingQuery, rowsOfChunk } from '../../../container-server/contract.ts';
+import { PageMemory } from '../../../container-server/store/page-memory.ts';
 import { readPage } from '../../../container-server/store/read-page.ts';
 
 /** A listing as one would do it without an index: look at every name. */
@@ -48,6 +49,7 @@ describe('a page of a listing', () => {
   let folder: string;
   let db: Level<string, string>;
   let containers = 0;
+  const memory = new PageMemory();
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'martlet-pages-'));
@@ -73,11 +75,12 @@ describe('a page of a listing', () => {
           { type: 'put', key: `o\0a\0${String(containers).padStart(6, '0')}x\0zz`, value: '{"name":"a stranger"}' },
         ]);
         for (const asked of queries) {
-          const chunks = await readPage(db, prefix, asked, (stored) => stored);
+          const { chunks, release } = await readPage(db, prefix, asked, (stored) => stored, memory);
           const seen = chunks.flatMap(rowsOfChunk).map((row) => {
             const { name, subdir } = JSON.parse(row) as { name?: string; subdir?: string };
             return name ?? `${subdir} (subdir)`;
           });
+          release?.();
           expect(seen, JSON.stringify({ all, asked })).toEqual(modelPage(all, asked));
         }
       }),
