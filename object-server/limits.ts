@@ -2,8 +2,11 @@
 export const MOST_RECORD_BYTES = 1 << 20;
 /** File operations of one device that wait for their turn; what is beyond is refused. */
 export const MOST_WAITING_OPERATIONS = 20_000;
-/** Segments that the reserve of a device has room for at least: each thread has one in the making. */
-export const RESERVED_SEGMENTS = 8;
+/**
+ * Segments that the reserve of a device has room for at least: each thread has one in the making, and after a restart a new one; and the
+ * devices of a small installation share one file system.
+ */
+export const RESERVED_SEGMENTS = 32;
 /** How long a look at a device's free space is believed. */
 export const SPACE_CACHE_MS = 1000;
 /** The same before an upload is refused, and where little is left. */

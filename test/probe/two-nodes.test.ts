@@ -81,8 +81,9 @@ describe('two nodes', () => {
     }
     await assertAllThere();
     for (const device of ['e1', 'e2']) {
-      const files = await readdir(join(second.data, 'devices', device), { recursive: true });
-      expect(files.filter((name) => name.endsWith('.data')).length, device).toBeGreaterThan(0);
+      const folder = join(second.data, 'devices', device);
+      expect((await readdir(join(folder, 'slabs'))).length, device).toBeGreaterThan(0);
+      expect((await readdir(join(folder, 'large'), { recursive: true })).length, device).toBeGreaterThan(0);
     }
   });
 

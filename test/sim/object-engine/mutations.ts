@@ -57,7 +57,7 @@ export const MUTATIONS: readonly Mutation[] = [
         'unsettled: new Set(needles.slice(0, 0).map((needle) => needle.offset))',
       ],
     ],
-    seeds: 1000,
+    seeds: 4000,
   },
   {
     name: 'a late listing update is settled and not noted',

@@ -285,7 +285,14 @@ export class Workload {
       possible.some(({ kind, ...each }) => kind === 'tombstone' && orderOf({ kind, ...each }) > orderOf(data));
     return possible.some((other) => {
       if (other === written || other.kind !== 'data' || other.state !== 'known' || isRemoved(other)) return false;
-      const racedAndWon = other.onlyIfAbsent && other.endedAt < Number.POSITIVE_INFINITY;
+      // Both may have won where a deletion came between the two.
+      const wasRoomMade = possible.some(
+        ({ kind, ...each }) =>
+          kind === 'tombstone' &&
+          orderOf({ kind, ...each }) > orderOf(written) &&
+          orderOf({ kind, ...each }) < orderOf(other),
+      );
+      const racedAndWon = other.onlyIfAbsent && other.endedAt < Number.POSITIVE_INFINITY && !wasRoomMade;
       return before.known.includes(other) || racedAndWon;
     });
   }
