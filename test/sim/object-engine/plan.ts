@@ -49,7 +49,7 @@ export function planOf(seed: number, random: SeededRandom): Plan {
     latePercent: random.pick([0, 10, 50]),
     gonePercent: random.pick([0, 0, 0, 10]),
     faultChance: kind < 15 || kind >= 97 ? random.pick([0.002, 0.02]) : 0,
-    capacityBytes: isSmall ? 800_000 + random.below(2_000_000) : undefined,
+    capacityBytes: isSmall ? 2_000_000 + random.below(2_000_000) : undefined,
     reservePercent: 20,
     flips: kind >= 97,
     segmentBytes: isSmall ? 16 << 10 : random.pick([16 << 10, 32 << 10, 128 << 10]),
