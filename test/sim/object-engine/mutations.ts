@@ -132,12 +132,6 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 300,
   },
   {
-    name: 'segments are compacted whose needles are not settled',
-    file: 'object-server/housekeeping/housekeeper.ts',
-    edits: [['unpackPosition(position).generation > generation;', 'unpackPosition(position).generation > 0;']],
-    seeds: 2000,
-  },
-  {
     name: 'compaction removes what it should move',
     file: 'object-server/housekeeping/compact-segment.ts',
     edits: [['if (entry === undefined) dead.push', "if (entry === undefined || entry.kind === 'metadata') dead.push"]],
