@@ -17,7 +17,7 @@ export const JUDGES = [
   { name: 'story', project: 'conformance', file: 'test/conformance/story.test.ts', minutes: 5 },
   { name: 'isolation', project: 'conformance', file: 'test/conformance/isolation.test.ts', minutes: 3 },
   { name: 'power-cut', project: 'conformance', file: 'test/conformance/power-cut.test.ts', minutes: 8 },
-  { name: 'sim', project: 'sim', file: 'test/sim/', minutes: 8 },
+  { name: 'sim', project: 'sim', file: 'test/sim/', minutes: 9 },
   { name: 'probe', project: 'probe', file: 'test/probe/', minutes: 9 },
 ];
 
