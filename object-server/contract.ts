@@ -1,5 +1,6 @@
 import type { Timestamp } from '../common/timestamp.ts';
 import { xxh64 } from '../common/xxh64.ts';
+import type { ObjectRow } from '../container-server/contract.ts';
 
 /**
  * The objects on one node's devices, as the proxy uses them: in process for its own node, over HTTP (`client.ts`) for others.
@@ -87,6 +88,30 @@ export interface NewObject {
   onlyIfAbsent: boolean;
   /** The container replica that this object replica reports to; undefined where another replica does it. */
   listing?: ListingReport | undefined;
+}
+
+/** What a listing shows of an object that is this version with data and nothing else. */
+export function listedRowOf(
+  name: string,
+  version: {
+    timestamp: Timestamp;
+    contentType: string | undefined;
+    etag: string;
+    sizeBytes: number;
+    fixedMetadata: Metadata;
+  },
+): ObjectRow {
+  const { timestamp, fixedMetadata } = version;
+  return {
+    name,
+    deleted: false,
+    timestamp,
+    contentType: version.contentType ?? '',
+    contentTypeTimestamp: timestamp,
+    metadataTimestamp: timestamp,
+    etag: fixedMetadata[LISTED_AS.etag] ?? version.etag,
+    sizeBytes: Number(fixedMetadata[LISTED_AS.sizeBytes] ?? version.sizeBytes),
+  };
 }
 
 export interface MetadataChange {

@@ -20,7 +20,6 @@ export async function removeObject(
   const newest = newestTimestamp(fold);
   if (newest !== undefined && newest > timestamp) throw olderVersion(newest);
   const location = await device.slabs.append(tombstone, { belowReserve: true });
-  for (const dead of [fold.base, fold.metadata]) if (dead) device.addDead(dead.location);
   const row = { name: target.object, timestamp, deleted: true } as const;
   if ((await reportVersion(context, target, tombstone, location, row)) === 'gone') device.slabs.settle(location); // no container: nothing is listed
   return { existed };

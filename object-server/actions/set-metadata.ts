@@ -46,7 +46,6 @@ export async function setMetadata(
   if (timestamp <= newest && !winsTie) throw olderVersion(newest);
 
   const location = await device.slabs.append(needle);
-  if (fold.metadata !== undefined) device.addDead(fold.metadata.location);
   const after = await findObject(device, target);
   // Without a container nothing is listed, and nothing taken back: the object is as old as it was.
   if ((await reportVersion(context, target, needle, location, rowOf(target.object, after))) === 'gone')

@@ -1,5 +1,5 @@
 import type { ObjectRow } from '../../container-server/contract.ts';
-import type { ObjectTarget } from '../contract.ts';
+import { listedRowOf, type ObjectTarget } from '../contract.ts';
 import { admitVersion } from '../engine/admit-version.ts';
 import type { Device, KeyedNeedle } from '../engine/device.ts';
 import type { Fold } from '../engine/fold.ts';
@@ -9,7 +9,7 @@ import type { VersionOrder } from '../engine/version.ts';
 import { containerNotFound, objectExists } from '../errors.ts';
 import type { IndexedVersion } from '../index/contract.ts';
 import type { Location } from '../slab/contract.ts';
-import { listedDataOf, rowOf } from '../updates/listing-rows.ts';
+import { rowOf } from '../updates/listing-rows.ts';
 import type { ActionContext } from './context.ts';
 import { reportVersion } from './report-version.ts';
 import { tombstoneOf } from './tombstone.ts';
@@ -44,12 +44,11 @@ export async function storeVersion(
     options.admitted?.();
     location = await device.slabs.append(needle);
   }
-  if (before?.base?.kind === 'data') device.addDead(before.base.location);
   const isAlone = before?.metadata === undefined;
   // Nothing but this version came into the slot since it was found to be the newest.
   if (isAlone && device.changesOf(slot) === ((changes + 1) | 0))
     rememberData(device, target, needle, location, (changes + 1) | 0);
-  const row = needle.listing && (isAlone ? listedDataOf(needle) : await currentRow(device, target));
+  const row = needle.listing && (isAlone ? listedRowOf(needle.object, needle) : await currentRow(device, target));
   if ((await reportVersion(context, target, needle, location, row)) !== 'gone') return;
   await takeBack(device, target, needle.timestamp);
   device.slabs.settle(location);

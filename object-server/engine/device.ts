@@ -138,11 +138,6 @@ export class Device {
     Atomics.add(this.share.changes, nameSlotOf(object), 1);
   }
 
-  /** A needle that nobody needs any more. */
-  addDead({ segment, lengthBytes }: Location): void {
-    Atomics.add(this.share.deadKiB, segment, Math.ceil(lengthBytes / 1024));
-  }
-
   async close(): Promise<void> {
     await this.slabs.close();
     await this.reader.close();

@@ -29,7 +29,6 @@ export async function setAside(
   // A crash, or the index's loss of this entry, leaves a damaged version that is found once more.
   await device.index.put([{ change: 'put', object: key, version: { ...current, damaged: true } }]);
   device.changed(key);
-  device.addDead(location);
   await saveRecord(device.disk, foldersOf(device.path).quarantine, recordName(key, version), known).catch(
     (error: unknown) => device.logger.error({ err: error }, 'a record of a damaged version cannot be written'),
   );

@@ -11,8 +11,6 @@ export interface DeviceShare {
   readonly nextGeneration: BigInt64Array;
   /** By segment number: SegmentState. */
   readonly segments: Int32Array;
-  /** By segment number: KiB of needles that are known to be dead. A hint: recycling looks at each needle again. */
-  readonly deadKiB: Int32Array;
   /** By lane: the slab position before which every needle is settled (`packPosition`). */
   readonly settled: BigInt64Array;
   /** By name slot: bumped after each change of an object's versions in the index, read before its versions are looked up. */
@@ -49,7 +47,6 @@ const PARTS = [
   { name: 'settled', type: BigInt64Array, length: MOST_LANES },
   { name: 'newest', type: BigInt64Array, length: NAME_SLOTS },
   { name: 'segments', type: Int32Array, length: MOST_SEGMENTS },
-  { name: 'deadKiB', type: Int32Array, length: MOST_SEGMENTS },
   { name: 'changes', type: Int32Array, length: NAME_SLOTS },
   { name: 'claims', type: Int32Array, length: CLAIM_SLOTS },
 ] as const;

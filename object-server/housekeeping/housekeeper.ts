@@ -225,11 +225,9 @@ export class Housekeeper {
 
   /** The emptiest first. */
   private candidates(sealed: readonly SegmentInfo[], live: LiveBytes, leastDeadPercent: number): SegmentInfo[] {
-    const { share } = this.deps.device;
     return sealed
       .map((info) => {
         const liveBytes = live.get(placeOf({ segment: info.segment, generation: info.generation ?? 0 })) ?? 0;
-        Atomics.store(share.deadKiB, info.segment, Math.max(0, Math.floor((info.sizeBytes - liveBytes) / 1024)));
         return { info, livePart: liveBytes / Math.max(1, info.sizeBytes) };
       })
       .filter(({ livePart }) => livePart * 100 <= 100 - leastDeadPercent)

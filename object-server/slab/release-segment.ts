@@ -26,7 +26,6 @@ export async function releaseSegment({ disk, folder, share }: ReleaseDeps, segme
   } finally {
     await file.close();
   }
-  Atomics.store(share.deadKiB, segment, 0);
   Atomics.store(share.segments, segment, SegmentState.free);
 }
 

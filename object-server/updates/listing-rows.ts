@@ -2,7 +2,6 @@ import { invariant } from '../../common/errors.ts';
 import type { ObjectRow } from '../../container-server/contract.ts';
 import { LISTED_AS, type ObjectState } from '../contract.ts';
 import type { FoundObject } from '../engine/read-object.ts';
-import type { Needle } from '../slab/contract.ts';
 
 function liveRowOf(name: string, state: ObjectState): ObjectRow {
   return {
@@ -14,21 +13,6 @@ function liveRowOf(name: string, state: ObjectState): ObjectRow {
     metadataTimestamp: state.metadataTimestamp,
     etag: state.fixedMetadata[LISTED_AS.etag] ?? state.etag,
     sizeBytes: Number(state.fixedMetadata[LISTED_AS.sizeBytes] ?? state.sizeBytes),
-  };
-}
-
-/** The row of an object that is this version with data and nothing else. */
-export function listedDataOf(data: Needle): ObjectRow {
-  const { timestamp, fixedMetadata } = data;
-  return {
-    name: data.object,
-    deleted: false,
-    timestamp,
-    contentType: data.contentType ?? '',
-    contentTypeTimestamp: timestamp,
-    metadataTimestamp: timestamp,
-    etag: fixedMetadata[LISTED_AS.etag] ?? data.etag,
-    sizeBytes: Number(fixedMetadata[LISTED_AS.sizeBytes] ?? data.sizeBytes),
   };
 }
 

@@ -1,12 +1,12 @@
 import type { Timestamp } from '../../common/timestamp.ts';
-import { bodySeed, type NewObject, type ObjectUpload } from '../../object-server/contract.ts';
+import { bodySeed, listedRowOf, type NewObject, type ObjectUpload } from '../../object-server/contract.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import { withDeadline } from '../backend/deadline.ts';
 import { agreed, type Outcome, quorumOf, settleByQuorum } from '../backend/quorum.ts';
 import { attemptOnReplicas } from '../backend/replicas.ts';
 import { listingReports } from '../backend/reports.ts';
 import { writeWithTimestamp } from '../backend/timestamp-retry.ts';
-import { rowOfPut, tellUnreported } from '../backend/unreported.ts';
+import { tellUnreported } from '../backend/unreported.ts';
 import { isRefusal, refusal } from '../errors.ts';
 import type { RequestBody } from '../message.ts';
 import type { ObjectName } from './read-object.ts';
@@ -54,7 +54,7 @@ export async function putObject(cluster: Cluster, put: ObjectPut): Promise<Store
     if (put.expectedEtag !== undefined && put.expectedEtag !== etag) throw refusal(422);
     const outcomes = await commit(cluster, uploads, { etag, sizeBytes });
     const listed = { ...put, etag, sizeBytes, timestamp };
-    await tellUnreported(cluster, put.name, outcomes, () => rowOfPut(listed));
+    await tellUnreported(cluster, put.name, outcomes, () => listedRowOf(put.name.object, listed));
     return { timestamp, etag, sizeBytes };
   } catch (error) {
     await uploads.abort();

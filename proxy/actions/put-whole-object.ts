@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
 import { xxh64 } from '../../common/xxh64.ts';
-import type { ListingReport, NewObject } from '../../object-server/contract.ts';
+import { type ListingReport, listedRowOf, type NewObject } from '../../object-server/contract.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import { agreed, quorumOf, settleByQuorum } from '../backend/quorum.ts';
 import { attemptOnReplicas } from '../backend/replicas.ts';
 import { reportOf } from '../backend/reports.ts';
 import { writeWithTimestamp } from '../backend/timestamp-retry.ts';
-import { rowOfPut, tellUnreported } from '../backend/unreported.ts';
+import { tellUnreported } from '../backend/unreported.ts';
 import { isRefusal, refusal } from '../errors.ts';
 import type { StoredObject } from './put-object.ts';
 import type { ObjectName } from './read-object.ts';
@@ -64,7 +64,9 @@ export async function putWholeObject(cluster: Cluster, put: WholeObjectPut): Pro
     }
     const stats = { timestamp, etag, sizeBytes: bytes.length };
     if (stored < outcomes.length)
-      await tellUnreported(cluster, name, outcomes, () => rowOfPut({ ...put, ...stats, fixedMetadata: NO_METADATA }));
+      await tellUnreported(cluster, name, outcomes, () =>
+        listedRowOf(name.object, { ...put, ...stats, fixedMetadata: NO_METADATA }),
+      );
     return stats;
   });
 }

@@ -1,6 +1,4 @@
-import type { Timestamp } from '../../common/timestamp.ts';
 import type { ObjectRow } from '../../container-server/contract.ts';
-import { LISTED_AS, type Metadata } from '../../object-server/contract.ts';
 import type { Cluster } from './cluster.ts';
 import { withDeadline } from './deadline.ts';
 import { isDecisive, type Outcome } from './quorum.ts';
@@ -34,26 +32,4 @@ export async function tellUnreported(
     }
   });
   await Promise.all(telling);
-}
-
-/** What the object replicas report of an object that was put. */
-export function rowOfPut(put: {
-  name: { object: string };
-  timestamp: Timestamp;
-  contentType: string;
-  etag: string;
-  sizeBytes: number;
-  fixedMetadata: Metadata;
-}): ObjectRow {
-  const { name, timestamp, contentType, fixedMetadata } = put;
-  return {
-    name: name.object,
-    deleted: false,
-    timestamp,
-    contentType,
-    contentTypeTimestamp: timestamp,
-    metadataTimestamp: timestamp,
-    etag: fixedMetadata[LISTED_AS.etag] ?? put.etag,
-    sizeBytes: Number(fixedMetadata[LISTED_AS.sizeBytes] ?? put.sizeBytes),
-  };
 }
