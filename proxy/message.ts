@@ -38,6 +38,8 @@ export interface RequestBody {
    * @throws ApiError 499 when the client goes away, 408 when it keeps still.
    */
   chunks(): AsyncIterable<Uint8Array>;
+  /** Sysmeta of the object that is known only when all chunks have been read: stored with it, over what the headers say. */
+  footer?(): Headers;
 }
 
 export interface ProxyResponse {

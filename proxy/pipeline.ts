@@ -12,12 +12,20 @@ import type { Services } from './routes/route.ts';
 /**
  * The features in the order in which a request meets them; its answer meets them from the last to the first.
  * What a feature asks for itself begins below it: the segments of a large object are never copied, nor ranged.
+ *
+ * First those that Swift's own dialect has in front: an S3 request, which brings nothing but what was translated, begins below them.
  */
-function featuresOf(services: Services): readonly Feature[] {
+function swiftFeaturesOf(_services: Services): readonly Feature[] {
   return [
     gatekeeper, //             nothing internal comes in or goes out
     listingFormat, //          rows become text, JSON or XML
     bulkDelete, //             one request becomes many
+  ];
+}
+
+/** Then those of the objects themselves, whatever dialect asks for them. */
+function objectFeaturesOf(services: Services): readonly Feature[] {
+  return [
     copy(services.maxFileBytes), // a COPY becomes a GET and a PUT
     conditionalRange, //       304, 412, 206, 416: of the whole that the features below put together
     slo, //                    a manifest becomes its segments
@@ -25,7 +33,16 @@ function featuresOf(services: Services): readonly Feature[] {
   ];
 }
 
-/** The whole object API: features around accounts, containers and plain objects. */
-export function createPipeline(services: Services): Handler {
-  return featuresOf(services).reduceRight((next, feature) => feature(next), createDispatcher(services));
+/** The whole object API, features around accounts, containers and plain objects: as Swift's dialect and as S3's enters it. */
+export interface Pipelines {
+  readonly swift: Handler;
+  /** Nobody strips what is internal here: only headers that `s3/` itself makes may come in, and go out. Listings come as rows. */
+  readonly s3: Handler;
+}
+
+export function createPipelines(services: Services): Pipelines {
+  const around = (features: readonly Feature[], inner: Handler) =>
+    features.reduceRight((next, feature) => feature(next), inner);
+  const s3 = around(objectFeaturesOf(services), createDispatcher(services));
+  return { swift: around(swiftFeaturesOf(services), s3), s3 };
 }

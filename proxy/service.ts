@@ -20,7 +20,7 @@ import { answerClientError } from './http/client-error.ts';
 import { createObjectApi, type ObjectApi } from './http/object-api.ts';
 import { newTransactionId, TRANSACTION_ID_HEADERS } from './http/transaction-id.ts';
 import { MOST_HEAD_BYTES, MOST_PLAIN_BODY_BYTES } from './limits.ts';
-import { createPipeline } from './pipeline.ts';
+import { createPipelines } from './pipeline.ts';
 import { createStraightWay } from './plain/straight-way.ts';
 import { type LegacyIdentity, legacyLogin } from './routes/auth-v1.ts';
 import { capabilities } from './routes/info.ts';
@@ -55,12 +55,13 @@ const HEADERS_TIMEOUT_MS = 60_000;
 export function buildProxy(deps: ProxyDeps): Service {
   const { config, logger, clock } = deps;
   const services = servicesOf(deps);
+  const pipelines = createPipelines(services);
   let isClosing = false;
   const clientTimeoutMs = config.client_timeout * 1000;
   const verifyNow = (token: string) => deps.verifier.verifyNow?.(token);
   const api = createObjectApi({
     straightWay: createStraightWay({ ...services, verifyNow, clientTimeoutMs, isClosing: () => isClosing }),
-    pipeline: createPipeline(services),
+    pipeline: pipelines.swift,
     verifier: deps.verifier,
     clock,
     logger,

@@ -1,5 +1,11 @@
 import type { Timestamp } from '../../common/timestamp.ts';
-import { bodySeed, listedRowOf, type NewObject, type ObjectUpload } from '../../object-server/contract.ts';
+import {
+  bodySeed,
+  listedRowOf,
+  type NewObject,
+  type ObjectUpload,
+  type UploadFooter,
+} from '../../object-server/contract.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import { withDeadline } from '../backend/deadline.ts';
 import { agreed, type Outcome, quorumOf, settleByQuorum } from '../backend/quorum.ts';
@@ -52,8 +58,13 @@ export async function putObject(cluster: Cluster, put: ObjectPut): Promise<Store
       send: (piece, checksums) => sendPiece(cluster, uploads, piece, checksums),
     });
     if (put.expectedEtag !== undefined && put.expectedEtag !== etag) throw refusal(422);
-    const outcomes = await commit(cluster, uploads, { etag, sizeBytes });
-    const listed = { ...put, etag, sizeBytes, timestamp };
+    const footer = put.body.footer?.();
+    const outcomes = await commit(cluster, uploads, {
+      etag,
+      sizeBytes,
+      ...(footer === undefined ? {} : { fixedMetadata: footer }),
+    });
+    const listed = { ...put, fixedMetadata: { ...put.fixedMetadata, ...footer }, etag, sizeBytes, timestamp };
     await tellUnreported(cluster, put.name, outcomes, () => listedRowOf(put.name.object, listed));
     return { timestamp, etag, sizeBytes };
   } catch (error) {
@@ -171,11 +182,7 @@ async function sendPiece(
  * Commits on all replicas and waits for the quorum, and a little longer for the rest.
  * A replica that meanwhile got a newer version has this one in its past: the write happened, and was overwritten.
  */
-async function commit(
-  cluster: Cluster,
-  uploads: Uploads,
-  footer: { etag: string; sizeBytes: number },
-): Promise<Outcome<void>[]> {
+async function commit(cluster: Cluster, uploads: Uploads, footer: UploadFooter): Promise<Outcome<void>[]> {
   const commits = uploads.all.map(async (upload) => {
     try {
       await withDeadline(upload.commit(footer), cluster.nodeTimeoutMs);
