@@ -9,6 +9,7 @@ const STATUS_TEXTS: Readonly<Record<number, readonly [reason: string, explanatio
   204: ['No Content', ''],
   206: ['Partial Content', ''],
   304: ['Not Modified', ''],
+  307: ['Temporary Redirect', 'The resource has moved temporarily.'],
   400: [
     'Bad Request',
     'The server could not comply with the request since it is either malformed or otherwise incorrect.',

@@ -42,6 +42,9 @@ export const MOST_MANIFEST_DEPTH = 10;
 /** Manifests whose segments wait to be deleted. */
 export const MOST_BUFFERED_SEGMENTS = MOST_MANIFEST_SEGMENTS * 10;
 
+/** Links that lead from one to the next. */
+export const MOST_SYMLINK_HOPS = 2;
+
 export const MOST_BULK_DELETES = 10_000;
 export const MOST_FAILED_DELETES = 1_000;
 /** Sub-requests of one bulk or manifest request that run at a time. */

@@ -5,6 +5,7 @@ import { dlo } from './features/dlo.ts';
 import { gatekeeper } from './features/gatekeeper.ts';
 import { listingFormat } from './features/listing-format.ts';
 import { slo } from './features/slo.ts';
+import { symlink } from './features/symlink.ts';
 import type { Feature, Handler } from './message.ts';
 import { createDispatcher } from './routes/dispatch.ts';
 import type { Services } from './routes/route.ts';
@@ -30,6 +31,7 @@ function objectFeaturesOf(services: Services): readonly Feature[] {
     conditionalRange, //       304, 412, 206, 416: of the whole that the features below put together
     slo, //                    a manifest becomes its segments
     dlo, //                    a prefix becomes its objects
+    symlink, //                a link becomes what it leads to
   ];
 }
 

@@ -10,7 +10,9 @@ export const accountKey = (account: string) => key('A', account);
 export const containerKey = (account: string, container: string) => key('C', account, container);
 /** Container count report that its accounts have not all acknowledged. */
 export const dirtyKey = (account: string, container: string) => key('m', account, container);
-export const containerRowKey = (account: string, container: string) => key('r', account, container);
+/** A container whose name holds a slash is a service's own: counted in its account, and in no listing. */
+export const containerRowKey = (account: string, container: string) =>
+  key(container.includes('/') ? 'h' : 'r', account, container);
 export const deletedContainerRowKey = (account: string, container: string) => key('R', account, container);
 export function objectRowKey(account: string, container: string, object: string): string {
   assertName(account);

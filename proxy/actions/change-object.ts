@@ -1,4 +1,4 @@
-import type { Metadata } from '../../object-server/contract.ts';
+import type { Metadata, ObjectState } from '../../object-server/contract.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import { agreed, quorumOf, settleByQuorum } from '../backend/quorum.ts';
 import { attemptOnReplicas, writeToReplicas } from '../backend/replicas.ts';
@@ -16,9 +16,10 @@ export interface ObjectMetadataChange {
 /**
  * Replaces an object's changeable metadata on all replicas.
  *
+ * @returns what was there before.
  * @throws ApiError 404 (also for an object past its `X-Delete-At`, which a POST must not bring back), 409, 503.
  */
-export async function changeObjectMetadata(cluster: Cluster, change: ObjectMetadataChange): Promise<void> {
+export async function changeObjectMetadata(cluster: Cluster, change: ObjectMetadataChange): Promise<ObjectState> {
   const { name, metadata, contentType } = change;
   const opened = await readObject(cluster, name);
   await opened.content.close();
@@ -35,6 +36,7 @@ export async function changeObjectMetadata(cluster: Cluster, change: ObjectMetad
         ),
     ),
   );
+  return opened.state;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { RecentMap } from '../../common/recent-map.ts';
 import type { ContainerInfo } from '../../container-server/contract.ts';
-import type { ListingReport } from '../../object-server/contract.ts';
+import type { ListingReport, Metadata } from '../../object-server/contract.ts';
 import { type Acl, parseAcl } from '../access/acl.ts';
 import { MOST_ABSENT_CONTAINERS, MOST_KNOWN_CONTAINERS } from '../limits.ts';
 import type { Cluster } from './cluster.ts';
@@ -13,6 +13,8 @@ export interface KnownContainer {
   readonly writeAcl: Acl;
   /** Whether nothing stands in it that a feature looks at when its objects are read or written: the straight way is open. */
   readonly isPlain: boolean;
+  /** What features keep in its metadata: names that FEATURE_SETTING matches. */
+  readonly settings: Metadata;
   /** By object replica (modulo): where its listing row goes. The same objects for every write. */
   readonly reports: readonly ListingReport[];
 }
@@ -78,11 +80,13 @@ export class KnownContainers {
   }
 
   private knownOf({ policyIndex, metadata }: ContainerInfo, partition: number): KnownContainer {
+    const settings = Object.entries(metadata).filter(([name]) => FEATURE_SETTING.test(name));
     return {
       policyIndex,
       readAcl: parseAcl(metadata['x-container-read']),
       writeAcl: parseAcl(metadata['x-container-write']),
-      isPlain: !Object.keys(metadata).some((name) => FEATURE_SETTING.test(name)),
+      isPlain: settings.length === 0,
+      settings: Object.fromEntries(settings),
       reports: reportsOfPartition(this.cluster.rings.container, partition),
     };
   }

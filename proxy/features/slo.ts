@@ -1,6 +1,6 @@
-import { chunkOfRows, rowsOfChunk } from '../../container-server/contract.ts';
 import { refusal } from '../errors.ts';
 import type { Feature, Handler, ProxyResponse } from '../message.ts';
+import { changeRows, joinEtag, splitEtag } from './listing-rows.ts';
 import { deleteLargeObject } from './slo-delete.ts';
 import { readLargeObject, readManifestItself } from './slo-get.ts';
 import { putManifest } from './slo-put.ts';
@@ -35,20 +35,12 @@ export const slo: Feature = (next) => {
 /** A listing row shows a manifest's own ETag as `hash` and that of the whole as `slo_etag`. */
 function withLargeEtags(response: ProxyResponse): ProxyResponse {
   const { rows } = response;
-  if (!rows?.chunks.some(holdsLargeEtags)) return response;
-  const chunks = rows.chunks.map((chunk) =>
-    holdsLargeEtags(chunk) ? chunkOfRows(rowsOfChunk(chunk).map(splitEtags)) : chunk,
-  );
-  return { ...response, rows: { ...rows, chunks } };
-}
-
-function holdsLargeEtags(chunk: Uint8Array): boolean {
-  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).includes('; slo_etag=');
-}
-
-function splitEtags(text: string): string {
-  if (!text.includes('; slo_etag=')) return text;
-  const row = JSON.parse(text) as Record<string, unknown>;
-  const match = /^(.*); slo_etag=([0-9a-f]+)$/.exec(String(row['hash']));
-  return match ? JSON.stringify({ ...row, hash: match[1], slo_etag: `"${match[2]}"` }) : text;
+  if (!rows) return response;
+  const changed = changeRows(rows, '; slo_etag=', (row) => {
+    const { etag, parameters } = splitEtag(String(row['hash']));
+    const sloEtag = parameters.get('slo_etag');
+    parameters.delete('slo_etag');
+    return { ...row, hash: joinEtag(etag, parameters), slo_etag: `"${sloEtag}"` };
+  });
+  return { ...response, rows: changed };
 }

@@ -11,6 +11,7 @@ import type { Headers, ProxyRequest } from '../message.ts';
 import { newAccountMetadata } from './account.ts';
 import { parseListingQuery } from './listing-query.ts';
 import { checkMergedMetadata, checkMetadata, isOwnerHeader, metadataChange } from './metadata.ts';
+import { isReservedContainer } from './reserved-names.ts';
 import type { Route, Services } from './route.ts';
 
 export const getContainer: Route = {
@@ -49,7 +50,7 @@ export const putContainer: Route = {
     const metadata = checkedChange(request, grant);
     const policyIndex = policyOf(request.headers['x-storage-policy'], cluster.policies);
     const length = Buffer.byteLength(container);
-    if (length > MOST_CONTAINER_NAME_BYTES)
+    if (length > MOST_CONTAINER_NAME_BYTES && !isReservedContainer(container))
       throw refusal(400, { body: `Container name length of ${length} longer than ${MOST_CONTAINER_NAME_BYTES}` });
     if (Object.keys(metadata).length > 0) {
       const info = await readContainerInfo(cluster, account, container);

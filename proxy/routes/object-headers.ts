@@ -34,6 +34,11 @@ export function fixedMetadata(headers: Headers): Record<string, string> {
   return metadata;
 }
 
+/** Of an object's fixed metadata, what features keep there. */
+export function internalOf(fixedMetadata: Headers): Headers {
+  return Object.fromEntries(Object.entries(fixedMetadata).filter(([name]) => name.startsWith('x-object-sysmeta-')));
+}
+
 const LARGEST_DELETE_AT = 9_999_999_999;
 
 /**

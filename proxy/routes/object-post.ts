@@ -2,7 +2,7 @@ import { changeObjectMetadata } from '../actions/change-object.ts';
 import { refusal } from '../errors.ts';
 import { checkMetadata } from './metadata.ts';
 import { openContainer } from './object-access.ts';
-import { changeableMetadata, parseDeleteAt } from './object-headers.ts';
+import { changeableMetadata, internalOf, parseDeleteAt } from './object-headers.ts';
 import type { Route } from './route.ts';
 
 export const postObject: Route = {
@@ -12,11 +12,12 @@ export const postObject: Route = {
     if (!name) throw refusal(404);
     checkMetadata(request.headers, 'object');
     const deleteAt = parseDeleteAt(request.headers, services.cluster.clock);
-    await changeObjectMetadata(services.cluster, {
+    const { fixedMetadata } = await changeObjectMetadata(services.cluster, {
       name,
       metadata: changeableMetadata(request.headers, deleteAt),
       contentType: request.headers['content-type'] || undefined,
     });
-    return { status: 202, headers: {} };
+    // Features see what they keep in the object; the gatekeeper lets none of it out.
+    return { status: 202, headers: internalOf(fixedMetadata) };
   },
 };

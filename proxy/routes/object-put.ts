@@ -9,6 +9,7 @@ import { guessContentType } from './content-types.ts';
 import { checkMetadata } from './metadata.ts';
 import { openContainer } from './object-access.ts';
 import { changeableMetadata, fixedMetadata, parseDeleteAt } from './object-headers.ts';
+import { clientNameOf } from './reserved-names.ts';
 import type { Route } from './route.ts';
 
 export const putObject: Route = {
@@ -23,7 +24,7 @@ export const putObject: Route = {
     checkLength(headers, body.sizeBytes, services.maxFileBytes);
     const stored = await storeObject(services.cluster, {
       name,
-      ...newObjectFields(headers, name.object, services.cluster.clock),
+      ...newObjectFields(headers, clientNameOf(name), services.cluster.clock),
       fixedMetadata: fixedMetadata(headers),
       onlyIfAbsent: ifNoneMatch !== undefined,
       body,

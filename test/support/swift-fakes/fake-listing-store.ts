@@ -85,8 +85,9 @@ export class FakeListingStore implements ListingStore {
 
   async listContainers({ account }: AccountTarget, query: ListingQuery): Promise<ListingPage> {
     const { rows } = this.account(account);
+    const shown = [...rows.values()].filter((row) => !row.name.includes('/'));
     const texts = new Map(
-      [...rows.values()].map((row) => [
+      shown.map((row) => [
         row.name,
         JSON.stringify({
           name: row.name,
