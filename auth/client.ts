@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../common/clock.ts';
 import { type JsonResponse, requestJson } from '../common/http/json-client.ts';
 import type { CatalogService, PasswordLogin, ServiceSession, TokenBody } from './contract.ts';
-import type { Delegation, Identity, RevocationEpoch, Scope, TokenVerifier } from './guard/contract.ts';
+import type { Delegation, Identity, RevocationEpoch, Scope, SignerDirectory, TokenVerifier } from './guard/contract.ts';
 
 /** How long identity may take to answer. */
 const TIMEOUT_MS = 20_000;
@@ -137,40 +137,36 @@ export async function showOwnToken(authUrl: string, token: string): Promise<Iden
   return identityFromToken(tokenBodyOf(answer));
 }
 
-/**
- * Who signed a request to an S3 API.
- *
- * @param proof `stringToSign` as the signing scheme makes it.
- * @returns the identity of the key's user on the key's project; undefined for a signature that does not hold.
- * @throws when identity cannot be asked.
- * Spec: Keystone, "S3 tokens".
- */
-export async function verifyS3Signature(
-  options: RemoteIdentityOptions,
-  proof: { access: string; signature: string; stringToSign: string },
-): Promise<Identity | undefined> {
+/** Asks identity over HTTP what an access key signs with. Put `createCachingSigners` around it. */
+export function createRemoteSigners(options: RemoteIdentityOptions): SignerDirectory {
   const { authUrl, session } = options;
-  const token = Buffer.from(proof.stringToSign, 'utf8').toString('base64url');
-  const askWith = (ownToken: string) =>
+  const askWith = (ownToken: string, body: object) =>
     requestJson({
       method: 'POST',
-      url: `${authUrl}/s3tokens`,
+      url: `${authUrl}/martlet/signing-keys`,
       headers: { 'x-auth-token': ownToken },
       timeoutMs: TIMEOUT_MS,
-      body: { credentials: { access: proof.access, signature: proof.signature, token } },
+      body,
     });
-  const used = await session.token();
-  let answer = await askWith(used);
-  if (answer.status === 401) {
-    // Was it the signature, or our own token? Another question tells, without a login for every bad signature.
-    await askAsService(options, '/martlet/revocation-epoch', {});
-    const current = await session.token();
-    if (current === used) return undefined;
-    answer = await askWith(current);
-  }
-  if (answer.status === 401) return undefined;
-  if (answer.status !== 200) throw unexpected('signature check', answer);
-  return identityFromToken(tokenBodyOf(answer));
+  return {
+    async find(access, scope) {
+      const body = { access, ...(scope === undefined ? {} : { scope }) };
+      const used = await session.token();
+      let answer = await askWith(used, body);
+      if (answer.status === 401) {
+        // Was it the key, or our own token? Another question tells, without a login for every unknown key.
+        await askAsService(options, '/martlet/revocation-epoch', {});
+        const current = await session.token();
+        if (current === used) return undefined;
+        answer = await askWith(current, body);
+      }
+      if (answer.status === 401 || answer.status === 400) return undefined;
+      const { identity, key } = (answer.body ?? {}) as { identity?: Identity; key?: string };
+      if (answer.status !== 200 || !identity?.user?.id || typeof key !== 'string')
+        throw unexpected('signing key', answer);
+      return { identity, key: Uint8Array.from(Buffer.from(key, 'base64')) };
+    },
+  };
 }
 
 /** The epoch of an identity service on another node. */

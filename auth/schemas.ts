@@ -192,6 +192,12 @@ export const s3SignatureBody = Type.Object({
   ec2Credentials: Type.Optional(s3Signature),
 });
 
+/** `POST /v3/martlet/signing-keys`. */
+export const signingKeyBody = Type.Object({
+  access: Type.String({ minLength: 1, maxLength: 255 }),
+  scope: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+});
+
 export type ProjectBody = Static<typeof project>;
 export type DomainBody = Static<typeof domain>;
 export type UserBody = Static<typeof user>;

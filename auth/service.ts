@@ -5,6 +5,7 @@ import { createApp, type Service } from '../common/http/app.ts';
 import type { KeyValueStore } from '../common/kv/contract.ts';
 import type { Logger } from '../common/log.ts';
 import { newRequestId, REQUEST_ID_HEADERS } from '../openstack/request-id.ts';
+import { findSigner } from './actions/authenticate-signature.ts';
 import { finishRemovals } from './actions/removal.ts';
 import { resolveToken } from './actions/resolve-token.ts';
 import { dropOldRevocations } from './actions/revoke-token.ts';
@@ -13,10 +14,12 @@ import { AuditLog } from './audit/audit-log.ts';
 import { recordRequests } from './audit/record-requests.ts';
 import type { AuthConfig } from './config.ts';
 import type { AuthContext, BuiltInService } from './context.ts';
+import { parseSigningScope } from './ec2/signature-v4.ts';
 import { renderKeystoneError } from './errors.ts';
 import { requireToken } from './guard/authenticate.ts';
+import { createCachingSigners } from './guard/caching-signers.ts';
 import { createCachingVerifier } from './guard/caching-verifier.ts';
-import type { TokenVerifier } from './guard/contract.ts';
+import type { SignerDirectory, TokenVerifier } from './guard/contract.ts';
 import { createPolicy, type PolicyOverrides } from './guard/policy.ts';
 import type { SharedEpoch } from './guard/shared-epoch.ts';
 import { KEYS_REREAD_MS, MOST_BODY_BYTES, REVOCATION_SWEEP_MS } from './limits.ts';
@@ -71,6 +74,8 @@ export interface AuthDeps {
 export interface AuthService extends Service {
   /** Verifies tokens in this process; cached, and usable once the service has started. */
   verifier: TokenVerifier;
+  /** What access keys sign with; cached as tokens are. */
+  signers: SignerDirectory;
 }
 
 /** The identity service. `start` makes or reads the token keys and ends what a crash left half removed. */
@@ -78,6 +83,7 @@ export function buildAuth(deps: AuthDeps): AuthService {
   const context = contextOf(deps);
   const auditLog = openAuditLog(deps);
   const verifier = createCachingVerifier({ verifier: storeVerifier(context), epoch: deps.epoch, clock: deps.clock });
+  const signers = createCachingSigners({ signers: storedSigners(context), epoch: deps.epoch, clock: deps.clock });
   const app = createApp({
     logger: deps.logger,
     renderError: renderKeystoneError,
@@ -102,6 +108,7 @@ export function buildAuth(deps: AuthDeps): AuthService {
   return {
     app,
     verifier,
+    signers,
     async start() {
       await auditLog?.open();
       await context.fernetKeys.open();
@@ -160,6 +167,15 @@ function storeVerifier(context: AuthContext): TokenVerifier {
     async verify(token) {
       const state = await resolveToken(context, token);
       return state && identityOfState(state);
+    },
+  };
+}
+
+function storedSigners(context: AuthContext): SignerDirectory {
+  return {
+    async find(access, scopeText) {
+      const scope = scopeText === undefined ? undefined : parseSigningScope(scopeText);
+      return scopeText === undefined || scope ? findSigner(context, access, scope) : undefined;
     },
   };
 }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyServerFactory } from 'fastify';
-import type { TokenVerifier } from '../auth/guard/contract.ts';
+import type { SignerDirectory, TokenVerifier } from '../auth/guard/contract.ts';
 import type { Clock } from '../common/clock.ts';
 import { createApp, type Service } from '../common/http/app.ts';
 import type { Logger } from '../common/log.ts';
@@ -37,6 +37,8 @@ export interface ProxyDeps {
   /** Devices of this node are read first; none, unless told. */
   isLocal?(device: Device): boolean;
   verifier: TokenVerifier;
+  /** Who signs S3 requests; unless given, nobody. */
+  signers?: SignerDirectory;
   /** Counts changes of this node's containers; unless given, each request asks about its container. */
   containerChanges?: ContainerChanges;
   /** Who answers the legacy login. */
@@ -79,7 +81,7 @@ export function buildProxy(deps: ProxyDeps): Service {
   app.addHook('preClose', async () => {
     isClosing = true;
   });
-  app.get('/info', async () => capabilities(services.cluster.policies, config.max_file_size));
+  app.get('/info', async () => capabilities(services.cluster.policies, config));
   for (const path of ['/auth/v1.0', '/auth/v1']) {
     app.get(path, async (request, reply) => {
       const headers = await legacyLogin(request.headers, {
@@ -124,7 +126,7 @@ function servicesOf(deps: ProxyDeps): Services {
     resellerAdminRole: config.reseller_admin_role,
     accountDomainOf: async (account) => (await readAccountInfo(cluster, account))?.metadata[PROJECT_DOMAIN_HEADER],
   });
-  return { cluster, access, containers, maxFileBytes: config.max_file_size };
+  return { cluster, access, containers, config, maxFileBytes: config.max_file_size };
 }
 
 /** A server that gives the object API its requests as they are, and Fastify the few others. */

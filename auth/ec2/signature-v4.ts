@@ -18,10 +18,14 @@ export function parseSigningScope(text: string): SigningScope | undefined {
   return { date, region, service };
 }
 
-/** The signature, in hexadecimal. Spec: AWS, "Signature Version 4": signing key, signature. */
-export function signV4(secret: string, { date, region, service }: SigningScope, stringToSign: string | Buffer): string {
-  const key = [date, region, service, 'aws4_request'].reduce<Buffer | string>(hmac, `AWS4${secret}`);
-  return hmac(key, stringToSign).toString('hex');
+/** What signs for one day, region and service. Spec: AWS, "Signature Version 4": signing key. */
+export function signingKeyV4(secret: string, { date, region, service }: SigningScope): Buffer {
+  return [region, service, 'aws4_request'].reduce<Buffer>(hmac, hmac(`AWS4${secret}`, date));
+}
+
+/** The signature, in hexadecimal. Spec: AWS, "Signature Version 4": signature. */
+export function signV4(secret: string, scope: SigningScope, stringToSign: string | Buffer): string {
+  return hmac(signingKeyV4(secret, scope), stringToSign).toString('hex');
 }
 
 /** A request as `ec2tokens` is told of it. */

@@ -57,6 +57,27 @@ export interface TokenVerifier {
 }
 
 /**
+ * Knows what signatures with an access key (an EC2 credential) are made with: for the services that such requests reach, which have to
+ * check a signature for each piece of an upload too. Implemented in process by `auth`, over HTTP by `auth/client.ts`, cached by
+ * `caching-signers.ts`. Keys are never logged, stored, or given to a caller.
+ */
+export interface SignerDirectory {
+  /**
+   * @param scope `<date>/<region>/<service>/aws4_request` of a signature of version 4; undefined for version 2.
+   * @returns undefined for an access key that nobody has, or whose user or project is disabled or gone.
+   * @throws when identity cannot be asked.
+   */
+  find(access: string, scope: string | undefined): Promise<Signer | undefined>;
+}
+
+export interface Signer {
+  /** The key's user on the key's project. */
+  identity: Identity;
+  /** Version 4: what is derived for one day, region and service, good for nothing else. Version 2, which has no such thing: the secret. */
+  key: Uint8Array;
+}
+
+/**
  * Counts what may make a verified token untrue: revocations, role and status changes. In one process a shared integer that
  * identity bumps and every thread reads; a cached identity is used only at the count it was verified at.
  */

@@ -1,13 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { authenticateBySignature, type SignatureProof } from '../actions/authenticate-signature.ts';
+import { authenticateBySignature, findSigner, type SignatureProof } from '../actions/authenticate-signature.ts';
 import { catalogFor } from '../actions/catalog.ts';
 import { issueToken } from '../actions/issue-token.ts';
 import { tokenBodyOf } from '../actions/token-state.ts';
 import type { AuthContext } from '../context.ts';
+import { parseSigningScope } from '../ec2/signature-v4.ts';
 import { badRequest } from '../errors.ts';
 import { unauthorized } from '../guard/authenticate.ts';
+import { assertMayDelegate } from '../guard/delegation.ts';
 import { parseBody } from '../parse.ts';
-import { type Ec2Signature, ec2SignatureBody, type S3Signature, s3SignatureBody } from '../schemas.ts';
+import { type Ec2Signature, ec2SignatureBody, type S3Signature, s3SignatureBody, signingKeyBody } from '../schemas.ts';
 
 /**
  * Who signed a request with an EC2 credential: asked by the services that such requests reach, and by nobody else (CVE-2025-65073).
@@ -40,6 +42,19 @@ export function registerSignatureTokenRoutes(
   app.post('/v3/s3tokens', async (request) => {
     context.policy.authorize('identity:s3tokens', request.identity);
     return (await issue(request, s3ProofOf(theOne(parseBody(s3SignatureBody, request.body))))).body;
+  });
+
+  // For the object API of another node, which has to check the signatures of an upload's pieces itself. Whoever may ask who signed
+  // a text may be told what signs it; a delegated token may not.
+  app.post('/v3/martlet/signing-keys', async (request) => {
+    context.policy.authorize('identity:s3tokens', request.identity);
+    assertMayDelegate(request.identity, 'signing keys');
+    const { access, scope } = parseBody(signingKeyBody, request.body);
+    const parsed = scope === undefined ? undefined : parseSigningScope(scope);
+    if (scope !== undefined && !parsed) throw badRequest('The scope is <date>/<region>/<service>/aws4_request.');
+    const signer = await findSigner(context, access, parsed);
+    if (!signer) throw unauthorized(wwwAuthenticate);
+    return { identity: signer.identity, key: Buffer.from(signer.key).toString('base64') };
   });
 }
 

@@ -1,5 +1,5 @@
 import { bootstrapCloud } from '../../auth/bootstrap.ts';
-import type { TokenVerifier } from '../../auth/guard/contract.ts';
+import type { SignerDirectory, TokenVerifier } from '../../auth/guard/contract.ts';
 import { buildAuth } from '../../auth/service.ts';
 import { catalogOf } from './catalog.ts';
 import type { Accounts } from './first-start.ts';
@@ -18,7 +18,9 @@ export async function bootstrapIdentity(node: Node, accounts: Accounts): Promise
   );
 }
 
-export async function startIdentity(node: Node): Promise<{ verifier: TokenVerifier; running: Running }> {
+export async function startIdentity(
+  node: Node,
+): Promise<{ verifier: TokenVerifier; signers: SignerDirectory; running: Running }> {
   const service = buildAuth({
     store: recordsOf(node),
     config: node.config.auth,
@@ -31,5 +33,5 @@ export async function startIdentity(node: Node): Promise<{ verifier: TokenVerifi
     catalog: catalogOf(node),
   });
   const running = await listenTo('auth', service, node.config.host, node.port('auth'));
-  return { verifier: service.verifier, running };
+  return { verifier: service.verifier, signers: service.signers, running };
 }

@@ -1,5 +1,5 @@
 import type { ServiceSession } from '../../auth/contract.ts';
-import type { TokenVerifier } from '../../auth/guard/contract.ts';
+import type { SignerDirectory, TokenVerifier } from '../../auth/guard/contract.ts';
 import type { PolicyFile } from '../../auth/guard/policy-file.ts';
 import type { SharedEpoch } from '../../auth/guard/shared-epoch.ts';
 import type { Clock } from '../../common/clock.ts';
@@ -37,6 +37,7 @@ export interface Node {
 /** A node once identity can be asked. */
 export interface TrustingNode extends Node {
   verifier: TokenVerifier;
+  signers: SignerDirectory;
 }
 
 /** Something that was started: stopped in the reverse of start order. */

@@ -94,6 +94,7 @@ export async function startDataPath(
 function mainCallsOf(node: TrustingNode, listings: LocalListingStore): MainCalls {
   return {
     verify: (token) => node.verifier.verify(token),
+    findSigner: (access, scope) => node.signers.find(access, scope),
     updateAccount: (...args) => listings.updateAccount(...args),
     removeAccount: (...args) => listings.removeAccount(...args),
     applyContainerRows: (...args) => listings.applyContainerRows(...args),

@@ -1,6 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { createRemoteEpoch, createRemoteVerifier, createServiceSession } from '../../auth/client.ts';
+import {
+  createRemoteEpoch,
+  createRemoteSigners,
+  createRemoteVerifier,
+  createServiceSession,
+} from '../../auth/client.ts';
 import { PolicyFile } from '../../auth/guard/policy-file.ts';
 import { createSharedEpoch } from '../../auth/guard/shared-epoch.ts';
 import { systemClock } from '../../common/clock.ts';
@@ -191,9 +196,9 @@ const EPOCH_MIRROR_MS = 200;
 /** Identity in this process, or a way to ask it on another node. */
 async function startTrust(node: Node, running: Running[]): Promise<TrustingNode> {
   if (node.services.has('auth')) {
-    const { verifier, running: identity } = await startIdentity(node);
+    const { verifier, signers, running: identity } = await startIdentity(node);
     running.push(identity);
-    return { ...node, verifier };
+    return { ...node, verifier, signers };
   }
   const options = { authUrl: node.authUrl, session: node.session('swift') };
   const remote = createRemoteEpoch(options);
@@ -210,7 +215,7 @@ async function startTrust(node: Node, running: Running[]): Promise<TrustingNode>
       remote.stop();
     },
   });
-  return { ...node, verifier: createRemoteVerifier(options) };
+  return { ...node, verifier: createRemoteVerifier(options), signers: createRemoteSigners(options) };
 }
 
 async function readConfig(options: StartOptions): Promise<MartletConfig> {

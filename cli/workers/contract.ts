@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Identity } from '../../auth/guard/contract.ts';
+import type { Identity, Signer } from '../../auth/guard/contract.ts';
 import type { LogLevel } from '../../common/log.ts';
 import type { ListingStore } from '../../container-server/contract.ts';
 import type { ListingReads } from '../../container-server/reader.ts';
@@ -45,6 +45,7 @@ export type ListingWrites = Omit<ListingStore, keyof ListingReads | 'applyObject
 /** The main thread, as a worker calls it. */
 export interface MainCalls extends ListingWrites {
   verify(token: string): Promise<Identity | undefined>;
+  findSigner(access: string, scope: string | undefined): Promise<Signer | undefined>;
 }
 
 /** A socket: to be opened (worker 0), or already open in this process. */

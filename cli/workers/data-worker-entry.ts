@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { workerData } from 'node:worker_threads';
 import type { FastifyInstance } from 'fastify';
+import { createCachingSigners } from '../../auth/guard/caching-signers.ts';
 import { createCachingVerifier } from '../../auth/guard/caching-verifier.ts';
 import { createSharedEpoch } from '../../auth/guard/shared-epoch.ts';
 import { systemClock } from '../../common/clock.ts';
@@ -79,6 +80,11 @@ function buildProxyService(): Service {
     containerChanges: openContainerChanges(setup.containerChanges),
     verifier: createCachingVerifier({
       verifier: { verify: (token) => main.verify(token) },
+      epoch: createSharedEpoch(setup.epoch),
+      clock: systemClock,
+    }),
+    signers: createCachingSigners({
+      signers: { find: (access, scope) => main.findSigner(access, scope) },
       epoch: createSharedEpoch(setup.epoch),
       clock: systemClock,
     }),

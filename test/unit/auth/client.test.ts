@@ -2,10 +2,10 @@ import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   createRemoteEpoch,
+  createRemoteSigners,
   createRemoteVerifier,
   createServiceSession,
   login,
-  verifyS3Signature,
 } from '../../../auth/client.ts';
 import type { PasswordLogin, ServiceSession } from '../../../auth/contract.ts';
 import { PASSWORDS, TestCloud } from '../../support/auth/test-cloud.ts';
@@ -65,24 +65,67 @@ describe('a service session', () => {
   });
 });
 
-describe('the check of an S3 signature', () => {
-  it('tells whose it is, refuses another without logging in again, and does so when its own token was revoked', async () => {
+describe('the remote directory of signers', () => {
+  const SCOPE = '20261121/us-east-1/s3/aws4_request';
+
+  async function keyPair() {
     const demo = await cloud.demoToken();
     const { id } = (await cloud.ask('GET', demo, demo)).body.token.user;
     const path = `/v3/users/${id}/credentials/OS-EC2`;
-    const { access, secret } = (await cloud.call('POST', path, demo, { tenant_id: cloud.projectIds.demo })).body
-      .credential;
-    const stringToSign = 'GET\n\n\nSat, 21 Nov 2026 00:00:00 GMT\n/photos';
-    const signature = createHmac('sha1', secret).update(stringToSign).digest('base64');
+    const made = await cloud.call('POST', path, demo, { tenant_id: cloud.projectIds.demo });
+    return { id, path, demo, ...(made.body.credential as { access: string; secret: string }) };
+  }
+
+  it('agrees with the one inside identity: whose a key is, and what it signs with', async () => {
+    const { id, access, secret } = await keyPair();
     const session = createServiceSession(loginOf('swift', PASSWORDS.service, 'service'));
-    const check = (given: string) =>
-      verifyS3Signature({ authUrl, session }, { access, signature: given, stringToSign });
-    expect(await check(signature)).toMatchObject({ user: { id }, delegation: { kind: 'ec2' } });
+    const remote = createRemoteSigners({ authUrl, session });
+    for (const scope of [undefined, SCOPE]) {
+      const signer = await remote.find(access, scope);
+      const local = await cloud.service.signers.find(access, scope);
+      expect(signer?.identity).toMatchObject({ user: { id }, delegation: { kind: 'ec2' } });
+      expect(signer?.identity.scope).toEqual(local?.identity.scope);
+      expect(signer?.key).toEqual(local?.key);
+    }
+    expect(Buffer.from((await remote.find(access, undefined))?.key ?? []).toString()).toBe(secret);
+    const derived = ['us-east-1', 's3', 'aws4_request'].reduce(
+      (key, part) => createHmac('sha256', key).update(part).digest(),
+      createHmac('sha256', `AWS4${secret}`).update('20261121').digest(),
+    );
+    expect(Buffer.from((await remote.find(access, SCOPE))?.key ?? [])).toEqual(derived);
+  });
+
+  it('knows nothing of another key or a scope that is none, without logging in again, and asks anew when its token was revoked', async () => {
+    const { id, access } = await keyPair();
+    const session = createServiceSession(loginOf('swift', PASSWORDS.service, 'service'));
+    const remote = createRemoteSigners({ authUrl, session });
     const own = await session.token();
-    expect(await check('wrong')).toBeUndefined();
+    expect(await remote.find('nobody', undefined)).toBeUndefined();
+    expect(await remote.find(access, 'no scope')).toBeUndefined();
     expect(await session.token()).toBe(own);
     await cloud.ask('DELETE', own, own);
-    expect(await check(signature)).toMatchObject({ user: { id } });
+    expect(await remote.find(access, SCOPE)).toMatchObject({ identity: { user: { id } } });
+  });
+
+  it('tells nobody but a service or an administrator, and nobody with a delegated token', async () => {
+    const { demo, access } = await keyPair();
+    const ask = (token: string) => cloud.call('POST', '/v3/martlet/signing-keys', token, { access });
+    expect((await ask(demo)).status).toBe(403);
+    const admin = await cloud.adminToken();
+    expect((await ask(admin)).status).toBe(200);
+    const adminId = (await cloud.ask('GET', admin, admin)).body.token.user.id;
+    const body = { application_credential: { name: 'delegated' } };
+    const made = await cloud.call('POST', `/v3/users/${adminId}/application_credentials`, admin, body);
+    const { id, secret } = made.body.application_credential;
+    const proof = { methods: ['application_credential'], application_credential: { id, secret } };
+    expect((await ask(String((await cloud.logIn(proof)).headers['x-subject-token']))).status).toBe(403);
+  });
+
+  it('forgets a key that was deleted at once, inside identity', async () => {
+    const { path, demo, access } = await keyPair();
+    expect(await cloud.service.signers.find(access, SCOPE)).toBeDefined();
+    await cloud.call('DELETE', `${path}/${access}`, demo);
+    expect(await cloud.service.signers.find(access, SCOPE)).toBeUndefined();
   });
 });
 
