@@ -13,6 +13,7 @@ import {
   MOST_META_OVERALL_BYTES,
   MOST_META_VALUE_BYTES,
   MOST_OBJECT_NAME_BYTES,
+  MOST_SYMLINK_HOPS,
 } from '../limits.ts';
 
 /** The Swift whose behaviour this API follows. */
@@ -54,6 +55,7 @@ export function capabilities(policies: Policies, maxFileBytes: number): Record<s
       allow_async_delete: false,
     },
     dlo: {},
+    symlink: { symloop_max: MOST_SYMLINK_HOPS, static_links: true },
     bulk_delete: { max_deletes_per_request: MOST_BULK_DELETES, max_failed_deletes: MOST_FAILED_DELETES },
     keystoneauth: {},
   };
