@@ -1,5 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 
+const TEMP_URL_METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'] as const;
+
 const policy = Type.Object({
   index: Type.Integer({ minimum: 0, maximum: 999, description: 'Index of the policy: names its object ring.' }),
   name: Type.String({
@@ -11,6 +13,24 @@ const policy = Type.Object({
 
 const names = (defaults: readonly string[], description: string) =>
   Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { default: [...defaults], description });
+
+/** One of a few words. */
+const oneOf = <const W extends readonly string[]>(words: W) =>
+  Type.Unsafe<W[number]>({ type: 'string', enum: [...words] });
+
+const tempurl = Type.Object({
+  allowed_digests: Type.Array(oneOf(['sha1', 'sha256', 'sha512']), {
+    minItems: 1,
+    uniqueItems: true,
+    default: ['sha256', 'sha512'],
+    description: 'Digests of signatures. sha1 is weak: name it only for clients that know no other.',
+  }),
+  methods: Type.Array(oneOf(TEMP_URL_METHODS), {
+    uniqueItems: true,
+    default: [...TEMP_URL_METHODS],
+    description: 'Methods that a signed URL may allow.',
+  }),
+});
 
 /** The `proxy` part of the configuration. */
 export const proxyConfig = Type.Object({
@@ -52,6 +72,7 @@ export const proxyConfig = Type.Object({
     description:
       'How long a container with replicas on other nodes is remembered (policy, ACLs), seconds; 0 = never. Those of this node are as long as they do not change.',
   }),
+  tempurl,
 });
 
 export type ProxyConfig = Static<typeof proxyConfig>;

@@ -27,7 +27,31 @@ interface RequestContext {
   readonly transactionId: string;
   /** Undefined: anonymous, or with a token that identity refuses. */
   readonly caller: Identity | undefined;
+  /** There for a signed URL or form: it decides, and no caller. */
+  readonly signedGrant?: SignedGrant;
+  readonly client: ClientSide;
   readonly log: Logger;
+}
+
+/** What is known of the client's own request beside what it says. */
+export interface ClientSide {
+  /** Of the other end of the connection; undefined when it is gone. */
+  readonly address: string | undefined;
+  /** The path as it was sent, decoded, with the version: `/v1/AUTH_p/c/`. A slash at the end is no part of a `ResourcePath`. */
+  readonly pathText: string;
+}
+
+/**
+ * What a signature, made with a key of the account or container, allows in place of a caller's roles and of ACLs: exactly its own request.
+ * Where that one reads, also the reads that it leads to (segments, targets of links), as far as the key's scope goes. It writes
+ * nothing but its own path.
+ */
+export interface SignedGrant {
+  /** What the client asks for, which the signature covers. */
+  readonly method: string;
+  readonly path: Required<ResourcePath>;
+  /** Whose key it is: the account's or the container's. */
+  readonly scope: 'account' | 'container';
 }
 
 export interface RequestBody {

@@ -6,6 +6,7 @@ import { gatekeeper } from './features/gatekeeper.ts';
 import { listingFormat } from './features/listing-format.ts';
 import { slo } from './features/slo.ts';
 import { symlink } from './features/symlink.ts';
+import { tempUrl } from './features/temp-url.ts';
 import type { Feature, Handler } from './message.ts';
 import { createDispatcher } from './routes/dispatch.ts';
 import type { Services } from './routes/route.ts';
@@ -16,11 +17,12 @@ import type { Services } from './routes/route.ts';
  *
  * First those that Swift's own dialect has in front: an S3 request, which brings nothing but what was translated, begins below them.
  */
-function swiftFeaturesOf(_services: Services): readonly Feature[] {
+function swiftFeaturesOf(services: Services): readonly Feature[] {
   return [
     gatekeeper, //             nothing internal comes in or goes out
     listingFormat, //          rows become text, JSON or XML
     bulkDelete, //             one request becomes many
+    tempUrl(services), //      a signature allows what its bearer could not do
   ];
 }
 

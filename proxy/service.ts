@@ -81,7 +81,7 @@ export function buildProxy(deps: ProxyDeps): Service {
   app.addHook('preClose', async () => {
     isClosing = true;
   });
-  app.get('/info', async () => capabilities(services.cluster.policies, config.max_file_size));
+  app.get('/info', async () => capabilities(services.cluster.policies, config));
   for (const path of ['/auth/v1.0', '/auth/v1']) {
     app.get(path, async (request, reply) => {
       const headers = await legacyLogin(request.headers, {
@@ -126,7 +126,7 @@ function servicesOf(deps: ProxyDeps): Services {
     resellerAdminRole: config.reseller_admin_role,
     accountDomainOf: async (account) => (await readAccountInfo(cluster, account))?.metadata[PROJECT_DOMAIN_HEADER],
   });
-  return { cluster, access, containers, maxFileBytes: config.max_file_size };
+  return { cluster, access, containers, config, maxFileBytes: config.max_file_size };
 }
 
 /** A server that gives the object API its requests as they are, and Fastify the few others. */

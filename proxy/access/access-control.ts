@@ -3,6 +3,7 @@ import { hasRole } from '../../auth/guard/scope.ts';
 import { refusal } from '../errors.ts';
 import type { ProxyRequest, ResourcePath } from '../message.ts';
 import { type Acl, grantsAny, isReferrerAllowed, NO_ACL } from './acl.ts';
+import { isGranted } from './signed-grant.ts';
 
 /** What a caller may do with what a request is about. */
 export interface Grant {
@@ -108,6 +109,7 @@ export function createAccessControl(rules: AccessRules): AccessControl {
     decideNow: (question, acl) => judge(question, acl, null),
     async decide(request, acl = NO_ACL) {
       const { method, path, context, headers } = request;
+      if (context.signedGrant) return isGranted(context.signedGrant, request) ? ALLOWED : DENIED;
       const question = { method, path, caller: context.caller, referer: headers['referer'] };
       const judged = judge(question, acl, null);
       if (judged) return judged;

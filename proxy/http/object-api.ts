@@ -117,7 +117,7 @@ class Exchange {
 
   private async answer(): Promise<ProxyResponse> {
     if (this.options.isClosing()) throw refusal(503);
-    const { path, query } = parseTarget(this.incoming.url ?? '/');
+    const { path, query, pathText } = parseTarget(this.incoming.url ?? '/');
     const method = this.incoming.method ?? 'GET';
     const body = BODILESS.has(method) ? NO_BODY : this.body();
     const caller = await this.caller(method);
@@ -128,7 +128,12 @@ class Exchange {
       query,
       headers: this.headers,
       body,
-      context: { transactionId: this.transactionId, caller, log },
+      context: {
+        transactionId: this.transactionId,
+        caller,
+        client: { address: this.incoming.socket.remoteAddress, pathText },
+        log,
+      },
     };
     return this.options.pipeline(request);
   }

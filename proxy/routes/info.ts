@@ -1,4 +1,5 @@
 import type { Policies } from '../backend/policies.ts';
+import type { ProxyConfig } from '../config.ts';
 import {
   MOST_ACCOUNT_NAME_BYTES,
   MOST_BULK_DELETES,
@@ -24,7 +25,7 @@ const SWIFT_VERSION = '2.30.1';
  *
  * Spec: Object Storage API, "List activated capabilities".
  */
-export function capabilities(policies: Policies, maxFileBytes: number): Record<string, unknown> {
+export function capabilities(policies: Policies, config: ProxyConfig): Record<string, unknown> {
   return {
     swift: {
       version: SWIFT_VERSION,
@@ -35,7 +36,7 @@ export function capabilities(policies: Policies, maxFileBytes: number): Record<s
       max_account_name_length: MOST_ACCOUNT_NAME_BYTES,
       max_container_name_length: MOST_CONTAINER_NAME_BYTES,
       max_object_name_length: MOST_OBJECT_NAME_BYTES,
-      max_file_size: maxFileBytes,
+      max_file_size: config.max_file_size,
       max_header_size: MOST_HEADER_BYTES,
       max_meta_count: MOST_META_COUNT,
       max_meta_name_length: MOST_META_NAME_BYTES,
@@ -57,6 +58,14 @@ export function capabilities(policies: Policies, maxFileBytes: number): Record<s
     dlo: {},
     symlink: { symloop_max: MOST_SYMLINK_HOPS, static_links: true },
     bulk_delete: { max_deletes_per_request: MOST_BULK_DELETES, max_failed_deletes: MOST_FAILED_DELETES },
+    tempurl: {
+      methods: config.tempurl.methods,
+      allowed_digests: config.tempurl.allowed_digests,
+      incoming_remove_headers: ['x-timestamp'],
+      incoming_allow_headers: [],
+      outgoing_remove_headers: ['x-object-meta-*'],
+      outgoing_allow_headers: ['x-object-meta-public-*'],
+    },
     keystoneauth: {},
   };
 }

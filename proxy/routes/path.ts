@@ -6,6 +6,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export interface Target {
   path: ResourcePath;
   query: ReadonlyMap<string, string>;
+  /** The whole path, decoded. */
+  pathText: string;
 }
 
 const API_VERSIONS: ReadonlySet<string> = new Set(['v1', 'v1.0']);
@@ -29,6 +31,7 @@ export function parseTarget(url: string): Target {
   return {
     path: { account, ...(container ? { container } : {}), ...(container && object !== '' ? { object } : {}) },
     query: parseQuery(rawQuery),
+    pathText: path,
   };
 }
 

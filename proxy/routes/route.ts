@@ -1,6 +1,7 @@
 import type { AccessControl, Grant } from '../access/access-control.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import type { KnownContainers } from '../backend/known-containers.ts';
+import type { ProxyConfig } from '../config.ts';
 import type { ProxyRequest, ProxyResponse } from '../message.ts';
 
 /** What every route works with. */
@@ -9,6 +10,7 @@ export interface Services {
   readonly access: AccessControl;
   /** What is remembered of containers, for requests about their objects. */
   readonly containers: KnownContainers;
+  readonly config: ProxyConfig;
   /** Largest object, bytes. */
   readonly maxFileBytes: number;
 }
