@@ -1,6 +1,8 @@
 const READ = 'rule:project_reader_or_admin';
 const WRITE = 'rule:project_member_or_admin';
 const ADMIN = 'rule:context_is_admin';
+/** Key pairs are their user's, whatever the project. */
+const KEYPAIR = 'rule:context_is_admin or user_id:%(user_id)s';
 
 /**
  * Who may do what; targets are stored servers. Names are Nova's, so that its policy files fit.
@@ -36,4 +38,8 @@ export const DEFAULT_POLICIES: Record<string, string> = {
   'os_compute_api:os-services:list': ADMIN,
   'os_compute_api:os-hypervisors:list': ADMIN,
   'os_compute_api:limits': READ,
+  'os_compute_api:os-keypairs:index': KEYPAIR,
+  'os_compute_api:os-keypairs:show': KEYPAIR,
+  'os_compute_api:os-keypairs:create': KEYPAIR,
+  'os_compute_api:os-keypairs:delete': KEYPAIR,
 };

@@ -60,4 +60,5 @@ export const DEFAULT_POLICIES: Record<string, string> = {
   'volume_extension:services:index': ADMIN,
   'scheduler_extension:scheduler_stats:get_pools': ADMIN,
   'limits_extension:used_limits': READ,
+  'message:get_all': READ,
 };

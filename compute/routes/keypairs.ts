@@ -14,6 +14,8 @@ import { newKeypairBody } from './schemas.ts';
 /** The caller's own public keys. Spec: Compute API, "Keypairs". */
 export function keypairRoutes(app: FastifyInstance, context: ComputeContext): void {
   const { tables } = context;
+  const authorize = ({ identity }: FastifyRequest, action: 'index' | 'show' | 'create' | 'delete') =>
+    context.policy.authorize(`os_compute_api:os-keypairs:${action}`, identity, { user_id: identity.user.id });
   const find = async (request: FastifyRequest) => {
     const { id: name } = request.params as Params;
     const stored = await tables.keypairs.get(`${request.identity.user.id}/${name}`);
@@ -22,11 +24,13 @@ export function keypairRoutes(app: FastifyInstance, context: ComputeContext): vo
   };
 
   app.get('/v2.1/os-keypairs', async (request) => {
+    authorize(request, 'index');
     const keypairs = await tables.keypairs.list(undefined, `${request.identity.user.id}/`);
     return { keypairs: keypairs.map((keypair) => ({ keypair: render(keypair, request.computeMinor) })) };
   });
 
   app.get('/v2.1/os-keypairs/:id', async (request) => {
+    authorize(request, 'show');
     const { record } = await find(request);
     const more = {
       id: 0,
@@ -39,6 +43,7 @@ export function keypairRoutes(app: FastifyInstance, context: ComputeContext): vo
   });
 
   app.post('/v2.1/os-keypairs', async (request, reply) => {
+    authorize(request, 'create');
     const { name, public_key: publicKey } = parseBody(newKeypairBody, request.body).keypair;
     if (publicKey === undefined) throw notImplemented('Making a key pair: give a public key; it');
     const { id: userId } = request.identity.user;
@@ -67,6 +72,7 @@ export function keypairRoutes(app: FastifyInstance, context: ComputeContext): vo
   });
 
   app.delete('/v2.1/os-keypairs/:id', async (request, reply) => {
+    authorize(request, 'delete');
     await commitChanges(tables.store, tables.keypairs.remove(await find(request)));
     return reply.status(request.computeMinor >= 2 ? 204 : 202).send();
   });

@@ -19,8 +19,13 @@ export async function deleteVolume(parts: VolumeParts, caller: Caller, volumeId:
 }
 
 /** An administrator's word: whatever the status, and whoever is attached. Attachments end first, exports with them. */
-export async function forceDeleteVolume(parts: VolumeParts, caller: Caller, volumeId: string): Promise<void> {
-  const volume = findVolume(parts, caller, volumeId, 'volume:force_delete');
+export async function forceDeleteVolume(
+  parts: VolumeParts,
+  caller: Caller,
+  volumeId: string,
+  action: 'volume:force_delete' | 'volume_extension:volume_admin_actions:force_delete' = 'volume:force_delete',
+): Promise<void> {
+  const volume = findVolume(parts, caller, volumeId, action);
   for (const { id } of volume.attachments) await endAttachment(parts, volume.id, id);
   await begin(parts, volume.id, (record) => {
     if (record.attachments.length > 0) throw invalidVolume(`Volume ${record.id} was attached again meanwhile.`);

@@ -3,7 +3,7 @@ import { MOST_VOLUME_GIB } from '../limits.ts';
 import type { Caller, VolumeParts } from '../parts.ts';
 import { nextStatus } from '../state.ts';
 import { assertUnused } from './create-attachment.ts';
-import { findVolume } from './find-volume.ts';
+import { authorize, findVolume } from './find-volume.ts';
 import { assertWithinQuota } from './quota-usage.ts';
 
 export interface ExtendRequest {
@@ -20,6 +20,8 @@ export async function extendVolume(
   { sizeGib, mayBeInUse }: ExtendRequest,
 ): Promise<void> {
   const volume = findVolume(parts, caller, volumeId, 'volume:extend');
+  if (volume.status === 'in-use' && mayBeInUse)
+    authorize(parts.policy, 'volume:extend_attached_volume', caller, volume);
   if (sizeGib <= volume.sizeGib)
     throw invalidInput(
       `New size for extend must be greater than current size. (current: ${volume.sizeGib}, extended: ${sizeGib}).`,

@@ -64,7 +64,9 @@ export function cloudRoutes(app: FastifyInstance, parts: VolumeParts): void {
   // Why volumes are in error, from their records. Spec: Block Storage API v3, "Messages" (3.3).
   app.get('/messages', async (request) => {
     requireVersion(request, 3);
-    const volumes = parts.volumes.ofProject(callerOf(request, parts).projectId);
+    const { identity, projectId } = callerOf(request, parts);
+    parts.policy.authorize('message:get_all', identity, { project_id: projectId });
+    const volumes = parts.volumes.ofProject(projectId);
     const faulty = volumes.filter(({ fault }) => fault !== null);
     return {
       messages: faulty.map(({ id, fault, createdAtMs, updatedAtMs }) => ({

@@ -60,6 +60,7 @@ export function quotaRoutes(app: FastifyInstance, parts: VolumeParts): void {
     const asked = queryText(queryOf(request), 'project_id');
     const projectId = asked !== undefined && caller.isAdmin ? asked : caller.projectId;
     const limits = await parts.quotas.limitsOf(projectId, []);
+    const seesUsed = parts.policy.allows('limits_extension:used_limits', caller.identity, { project_id: projectId });
     const used = usageOf(parts, projectId, []);
     return {
       limits: {
@@ -70,11 +71,13 @@ export function quotaRoutes(app: FastifyInstance, parts: VolumeParts): void {
           maxTotalSnapshots: limits['snapshots'],
           maxTotalBackups: limits['backups'],
           maxTotalBackupGigabytes: limits['backup_gigabytes'],
-          totalVolumesUsed: used['volumes'],
-          totalGigabytesUsed: used['gigabytes'],
-          totalSnapshotsUsed: 0,
-          totalBackupsUsed: 0,
-          totalBackupGigabytesUsed: 0,
+          ...(seesUsed && {
+            totalVolumesUsed: used['volumes'],
+            totalGigabytesUsed: used['gigabytes'],
+            totalSnapshotsUsed: 0,
+            totalBackupsUsed: 0,
+            totalBackupGigabytesUsed: 0,
+          }),
         },
       },
     };

@@ -19,6 +19,8 @@ import { parseBody } from './parse-body.ts';
 import { booleanLike, metadata, orNull, text, toBoolean } from './schemas.ts';
 import { PAGING } from './volume-query.ts';
 
+const READ_SPECS = 'volume_extension:access_types_extra_specs';
+
 const typeName = Type.String({ minLength: 1, maxLength: 255, pattern: '\\S' });
 const createBody = Type.Object({
   volume_type: Type.Object(
@@ -59,14 +61,14 @@ export function typeRoutes(app: FastifyInstance, parts: VolumeParts): void {
       field === 'name' ? type.name : field === 'created_at' ? type.createdAtMs : type.id,
     );
     if (!cut) throw invalidInput('marker not found');
-    return { volume_types: cut.page.map((type) => renderShownType(type, caller)) };
+    return { volume_types: cut.page.map((type) => renderShownType(parts, type, caller)) };
   });
 
   app.get('/types/:type_id', async (request) => {
     const caller = callerOf(request, parts);
     const id = param(request, 'type_id');
     const type = id === 'default' ? await parts.types.default() : await findType(parts, caller, id);
-    return { volume_type: renderShownType(type, caller) };
+    return { volume_type: renderShownType(parts, type, caller) };
   });
 
   app.post('/types', async (request) => {
@@ -78,7 +80,7 @@ export function typeRoutes(app: FastifyInstance, parts: VolumeParts): void {
       extraSpecs: body.extra_specs ?? {},
       isPublic: toBoolean(body['os-volume-type-access:is_public'] ?? true),
     });
-    return { volume_type: renderCreatedType(type, caller) };
+    return { volume_type: renderCreatedType(parts, type, caller) };
   });
 
   app.put('/types/:type_id', async (request) => {
@@ -89,7 +91,7 @@ export function typeRoutes(app: FastifyInstance, parts: VolumeParts): void {
       ...(body.description !== undefined && { description: body.description }),
       ...(body.is_public !== undefined && { isPublic: toBoolean(body.is_public) }),
     });
-    return { volume_type: renderType(type, caller) };
+    return { volume_type: renderType(parts, type, caller) };
   });
 
   app.delete('/types/:type_id', async (request, reply) => {
@@ -112,8 +114,9 @@ function extraSpecRoutes(app: FastifyInstance, parts: VolumeParts): void {
 
   app.get(path, async (request) => {
     const caller = callerOf(request, parts);
+    parts.policy.authorize(READ_SPECS, caller.identity);
     const type = await findType(parts, caller, param(request, 'type_id'));
-    return { extra_specs: visibleSpecs(type, caller) };
+    return { extra_specs: visibleSpecs(parts, type, caller) };
   });
 
   app.post(path, async (request) => {
@@ -124,8 +127,9 @@ function extraSpecRoutes(app: FastifyInstance, parts: VolumeParts): void {
 
   app.get(`${path}/:key`, async (request) => {
     const caller = callerOf(request, parts);
+    parts.policy.authorize(READ_SPECS, caller.identity);
     const key = param(request, 'key');
-    const value = visibleSpecs(await findType(parts, caller, param(request, 'type_id')), caller)[key];
+    const value = visibleSpecs(parts, await findType(parts, caller, param(request, 'type_id')), caller)[key];
     if (value === undefined) throw notFound(`Extra spec ${key.slice(0, 64)}`);
     return { [key]: value };
   });
@@ -168,26 +172,30 @@ function accessRoutes(app: FastifyInstance, parts: VolumeParts): void {
 /** Extra specs that tell users what they get; the others tell of the cloud's insides. Spec: Cinder, "User visible extra specs". */
 const USER_VISIBLE: ReadonlySet<string> = new Set(['RESKEY:availability_zones', 'multiattach', 'replication_enabled']);
 
-function visibleSpecs(type: VolumeTypeRecord, caller: Caller): Record<string, string> {
-  if (caller.isAdmin) return type.extraSpecs;
+function visibleSpecs(
+  { policy }: Pick<VolumeParts, 'policy'>,
+  type: VolumeTypeRecord,
+  caller: Caller,
+): Record<string, string> {
+  if (policy.allows('volume_extension:types_extra_specs:read_sensitive', caller.identity)) return type.extraSpecs;
   return Object.fromEntries(Object.entries(type.extraSpecs).filter(([key]) => USER_VISIBLE.has(key)));
 }
 
 /** The body of every answer about a type. Creating and updating show less than reading does. */
-function renderType(type: VolumeTypeRecord, caller: Caller): Record<string, unknown> {
+function renderType(parts: VolumeParts, type: VolumeTypeRecord, caller: Caller): Record<string, unknown> {
   return {
     id: type.id,
     name: type.name,
     description: type.description,
     is_public: type.isPublic,
-    extra_specs: visibleSpecs(type, caller),
+    extra_specs: visibleSpecs(parts, type, caller),
   };
 }
 
-function renderCreatedType(type: VolumeTypeRecord, caller: Caller): Record<string, unknown> {
-  return { ...renderType(type, caller), 'os-volume-type-access:is_public': type.isPublic };
+function renderCreatedType(parts: VolumeParts, type: VolumeTypeRecord, caller: Caller): Record<string, unknown> {
+  return { ...renderType(parts, type, caller), 'os-volume-type-access:is_public': type.isPublic };
 }
 
-function renderShownType(type: VolumeTypeRecord, caller: Caller): Record<string, unknown> {
-  return { ...renderCreatedType(type, caller), ...(caller.isAdmin && { qos_specs_id: null }) };
+function renderShownType(parts: VolumeParts, type: VolumeTypeRecord, caller: Caller): Record<string, unknown> {
+  return { ...renderCreatedType(parts, type, caller), ...(caller.isAdmin && { qos_specs_id: null }) };
 }

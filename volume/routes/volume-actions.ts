@@ -145,7 +145,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     },
   ),
   'os-force_delete': action(nothing, async ({ parts, caller, volumeId }) => {
-    await forceDeleteVolume(parts, caller, volumeId);
+    await forceDeleteVolume(parts, caller, volumeId, 'volume_extension:volume_admin_actions:force_delete');
     return undefined;
   }),
   'os-set_image_metadata': action(Type.Object({ metadata }), async ({ parts, caller, volumeId }, value) => {

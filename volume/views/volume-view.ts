@@ -6,7 +6,7 @@ import type { AttachmentRecord, VolumeRecord } from '../store/records.ts';
 import { formatDate, formatDateOrNull } from './dates.ts';
 
 export interface VolumeView {
-  parts: Pick<VolumeParts, 'config'>;
+  parts: Pick<VolumeParts, 'config' | 'policy'>;
   caller: Caller;
   version: Microversion;
   /** `http://host:8776/v3/<project>`, for links. */
@@ -50,12 +50,17 @@ export function renderCreated(volume: VolumeRecord, view: VolumeView): Record<st
 
 /** A volume as show and detail answer it: with what its owner, and with what an administrator may see. */
 export function renderVolume(volume: VolumeRecord, view: VolumeView): Record<string, unknown> {
+  const target = { project_id: volume.projectId, user_id: volume.userId };
+  const maySee = (attribute: string): boolean =>
+    view.parts.policy.allows(`volume_extension:${attribute}`, view.caller.identity, target);
   return {
     ...renderCreated(volume, view),
-    'os-vol-tenant-attr:tenant_id': volume.projectId,
+    ...(maySee('volume_tenant_attribute') && { 'os-vol-tenant-attr:tenant_id': volume.projectId }),
     ...(volume.imageMetadata && { volume_image_metadata: volume.imageMetadata }),
-    ...(view.caller.isAdmin && {
+    ...(maySee('volume_host_attribute') && {
       'os-vol-host-attr:host': volume.backend === null ? null : hostOf(view.parts, volume.backend),
+    }),
+    ...(maySee('volume_mig_status_attribute') && {
       'os-vol-mig-status-attr:migstat': null,
       'os-vol-mig-status-attr:name_id': null,
     }),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Value } from '@sinclair/typebox/value';
 import { pino } from 'pino';
 import type { ServiceSession } from '../../../auth/contract.ts';
-import type { Identity } from '../../../auth/guard/contract.ts';
+import type { Identity, TokenVerifier } from '../../../auth/guard/contract.ts';
 import type { Service } from '../../../common/http/app.ts';
 import { LevelStore } from '../../../common/kv/level-store.ts';
 import { type ImageConfig, imageConfigSchema } from '../../../image/config.ts';
@@ -29,6 +29,8 @@ function as(project: string, roleNames: string[]): Identity {
 export interface HarnessOptions {
   config?: Partial<ImageConfig>;
   session?: ServiceSession;
+  /** Instead of the tokens above. */
+  verifier?: TokenVerifier;
   /** Data of a harness that was killed. */
   folder?: string;
 }
@@ -53,7 +55,7 @@ export class ImageHarness {
     this.service = buildImage({
       config: { ...configOf({ stores: [{ id: 'file', type: 'file' }] }), ...options.config },
       store,
-      verifier: { verify: async (token) => IDENTITIES[token] },
+      verifier: options.verifier ?? { verify: async (token) => IDENTITIES[token] },
       session: options.session ?? lonely,
       clock: { nowMs: () => this.milliseconds },
       logger: pino({ level: 'silent' }),

@@ -141,6 +141,8 @@ export interface CloudOptions {
   config?: Partial<VolumeConfig>;
   imageUrl?: string;
   runCommand?: RunCommand;
+  /** Instead of tokens that say who they are. */
+  verifier?: TokenVerifier;
 }
 
 interface Answer {
@@ -234,7 +236,7 @@ export class FakeCloud {
     return buildVolume({
       config: { ...config, backends: this.options.config?.backends ?? [{ name: 'file', driver: 'file' }] },
       store: this.store,
-      verifier: fakeVerifier,
+      verifier: this.options.verifier ?? fakeVerifier,
       session: {
         token: async () => SERVICE,
         forgetToken: () => undefined,

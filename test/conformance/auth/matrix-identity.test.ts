@@ -1,18 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Identity, PolicyTarget } from '../../../auth/guard/contract.ts';
+import type { PolicyTarget } from '../../../auth/guard/contract.ts';
 import { createPolicy } from '../../../auth/guard/policy.ts';
 import { identityPolicy } from '../../../auth/policy-defaults.ts';
-import { PASSWORDS, projectScope, TestCloud } from '../../support/auth/test-cloud.ts';
+import { PersonaCloud, type Place } from '../../support/auth/personas.ts';
+import type { TestCloud } from '../../support/auth/test-cloud.ts';
 
 type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-
-/** A domain with what is in it. */
-interface Place {
-  domainId: string;
-  projectId: string;
-  userId: string;
-  groupId: string;
-}
 
 interface Call {
   method: Method;
@@ -26,82 +19,30 @@ interface Call {
 /** How an action is asked for, in a place. What it destroys it makes first. */
 type Asking = (place: Place) => Call | Promise<Call>;
 
+let people: PersonaCloud;
 let cloud: TestCloud;
 let admin: string;
 let roles: Record<string, string>;
-let places: { own: Place; other: Place };
 let serviceId: string;
 let endpointId: string;
-let made = 0;
-const personas: { name: string; token: string; identity: Identity }[] = [];
 const policy = createPolicy(identityPolicy);
 
-function unique(): string {
-  made += 1;
-  return `thing-${made}`;
-}
-
-async function make(path: string, key: string, body: object): Promise<string> {
-  const answer = await cloud.call('POST', `/v3/${path}`, admin, { [key]: body });
-  expect([path, answer.status]).toEqual([path, 201]);
-  return answer.body[key].id;
-}
-
-const newUser = (domainId: string) => make('users', 'user', { name: unique(), domain_id: domainId, password: 'pw' });
-const newGroup = (domainId: string) => make('groups', 'group', { name: unique(), domain_id: domainId });
-const newProject = (domainId: string) => make('projects', 'project', { name: unique(), domain_id: domainId });
-const newDomain = (enabled = true) => make('domains', 'domain', { name: unique(), enabled });
+const unique = () => people.unique();
+const make = (path: string, key: string, body: object) => people.make(path, key, body);
+const newUser = (domainId: string) => people.newUser(domainId);
+const newGroup = (domainId: string) => people.newGroup(domainId);
+const newProject = (domainId: string) => people.newProject(domainId);
+const newDomain = (enabled = true) => people.newDomain(enabled);
 const newRole = () => make('roles', 'role', { name: unique() });
-
-async function newPlace(): Promise<Place> {
-  const domainId = await newDomain();
-  const [projectId, userId, groupId] = await Promise.all([newProject(domainId), newUser(domainId), newGroup(domainId)]);
-  await cloud.call('PUT', `/v3/projects/${projectId}/users/${userId}/roles/${roles['member']}`, admin);
-  return { domainId, projectId, userId, groupId };
-}
-
-async function tokenOf(userId: string, scope: object): Promise<string> {
-  const answer = await cloud.logIn(
-    { methods: ['password'], password: { user: { id: userId, password: 'pw' } } },
-    scope,
-  );
-  return String(answer.headers['x-subject-token']);
-}
-
-async function addPersona(name: string, token: string): Promise<void> {
-  const identity = await cloud.service.verifier.verify(token);
-  if (!identity) throw new Error(`${name} has no token`);
-  personas.push({ name, token, identity });
-}
-
-async function personaWith(role: string, target: string, scope: object): Promise<void> {
-  const id = await newUser(places.own.domainId);
-  await cloud.call('PUT', `/v3/${target}/users/${id}/roles/${roles[role]}`, admin);
-  await addPersona(`${role} of ${target.split('/')[0]}`, await tokenOf(id, scope));
-}
+const tokenOf = (userId: string, scope: object) => people.tokenOf(userId, scope);
 
 beforeAll(async () => {
-  cloud = await TestCloud.start();
-  admin = await cloud.adminToken();
-  const listed = (await cloud.call('GET', '/v3/roles', admin)).body.roles as { id: string; name: string }[];
-  roles = Object.fromEntries(listed.map(({ id, name }) => [name, id]));
-  places = { own: await newPlace(), other: await newPlace() };
+  people = await PersonaCloud.start();
+  ({ cloud, admin, roles } = people);
   serviceId = await make('services', 'service', { type: 'test', name: 'test' });
   endpointId = await make('endpoints', 'endpoint', { service_id: serviceId, interface: 'public', url: 'http://x' });
-  const { domainId, projectId, userId } = places.own;
-  const [project, domain, system] = [
-    { project: { id: projectId } },
-    { domain: { id: domainId } },
-    { system: { all: true } },
-  ];
-  await addPersona('the administrator', admin);
-  await addPersona('a service', await cloud.token('glance', PASSWORDS.service, projectScope('service')));
-  await addPersona('the user itself', await tokenOf(userId, project));
-  for (const role of ['reader', 'member', 'manager']) await personaWith(role, `projects/${projectId}`, project);
-  for (const role of ['reader', 'member', 'manager', 'admin']) await personaWith(role, `domains/${domainId}`, domain);
-  for (const role of ['reader', 'admin']) await personaWith(role, 'system', system);
 });
-afterAll(() => cloud.stop());
+afterAll(() => people.stop());
 
 const ofUser = ({ userId, domainId }: Place): PolicyTarget => ({ 'user.id': userId, 'user.domain_id': domainId });
 const ofProject = ({ projectId, domainId }: Place): PolicyTarget => ({
@@ -554,8 +495,8 @@ describe('every action of identity, by every persona, on their own and on others
     if (!entry) throw new Error(action);
     const [asking, list] = Array.isArray(entry) ? entry : [entry, undefined];
     const wrong: string[] = [];
-    for (const [where, place] of Object.entries(places)) {
-      for (const { name, token, identity } of personas) {
+    for (const [where, place] of Object.entries(people.places)) {
+      for (const { name, token, identity } of people.personas) {
         const { method, path, body, target = {}, hides } = await asking(place);
         const { scope } = identity;
         const listTarget = scope.kind === 'domain' ? { 'domain.id': scope.domain.id } : {};
