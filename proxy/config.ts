@@ -18,13 +18,15 @@ const names = (defaults: readonly string[], description: string) =>
 const oneOf = <const W extends readonly string[]>(words: W) =>
   Type.Unsafe<W[number]>({ type: 'string', enum: [...words] });
 
+const digests = Type.Array(oneOf(['sha1', 'sha256', 'sha512']), {
+  minItems: 1,
+  uniqueItems: true,
+  default: ['sha256', 'sha512'],
+  description: 'Digests of signatures. sha1 is weak: name it only for clients that know no other.',
+});
+
 const tempurl = Type.Object({
-  allowed_digests: Type.Array(oneOf(['sha1', 'sha256', 'sha512']), {
-    minItems: 1,
-    uniqueItems: true,
-    default: ['sha256', 'sha512'],
-    description: 'Digests of signatures. sha1 is weak: name it only for clients that know no other.',
-  }),
+  allowed_digests: digests,
   methods: Type.Array(oneOf(TEMP_URL_METHODS), {
     uniqueItems: true,
     default: [...TEMP_URL_METHODS],
@@ -73,6 +75,7 @@ export const proxyConfig = Type.Object({
       'How long a container with replicas on other nodes is remembered (policy, ACLs), seconds; 0 = never. Those of this node are as long as they do not change.',
   }),
   tempurl,
+  formpost: Type.Object({ allowed_digests: digests }),
 });
 
 export type ProxyConfig = Static<typeof proxyConfig>;

@@ -8,6 +8,8 @@ const STATUS_TEXTS: Readonly<Record<number, readonly [reason: string, explanatio
   202: ['Accepted', 'The request is accepted for processing.'],
   204: ['No Content', ''],
   206: ['Partial Content', ''],
+  301: ['Moved Permanently', 'The resource has moved permanently.'],
+  303: ['See Other', 'The response to the request can be found under a different URI.'],
   304: ['Not Modified', ''],
   307: ['Temporary Redirect', 'The resource has moved temporarily.'],
   400: [

@@ -47,6 +47,12 @@ export const MOST_SYMLINK_HOPS = 2;
 
 export const MOST_BULK_DELETES = 10_000;
 export const MOST_FAILED_DELETES = 1_000;
+/** A value of an upload form; the rest of a longer one is not looked at. */
+export const MOST_FORM_VALUE_BYTES = 4096;
+/** Headers of one part of an upload form. */
+export const MOST_FORM_HEADER_BYTES = 16 << 10;
+export const MOST_FORM_FIELDS = 256;
+
 /** Sub-requests of one bulk or manifest request that run at a time. */
 export const SUBREQUEST_CONCURRENCY = 4;
 /** A long bulk answer sends a blank this often, so that nobody takes the connection for dead. */

@@ -2,6 +2,7 @@ import { bulkDelete } from './features/bulk-delete.ts';
 import { conditionalRange } from './features/conditional-range.ts';
 import { copy } from './features/copy.ts';
 import { dlo } from './features/dlo.ts';
+import { formPost } from './features/form-post.ts';
 import { gatekeeper } from './features/gatekeeper.ts';
 import { listingFormat } from './features/listing-format.ts';
 import { slo } from './features/slo.ts';
@@ -23,6 +24,7 @@ function swiftFeaturesOf(services: Services): readonly Feature[] {
     listingFormat, //          rows become text, JSON or XML
     bulkDelete, //             one request becomes many
     tempUrl(services), //      a signature allows what its bearer could not do
+    formPost(services), //     a form becomes a PUT of each of its files
   ];
 }
 

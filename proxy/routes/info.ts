@@ -66,6 +66,7 @@ export function capabilities(policies: Policies, config: ProxyConfig): Record<st
       outgoing_remove_headers: ['x-object-meta-*'],
       outgoing_allow_headers: ['x-object-meta-public-*'],
     },
+    formpost: { allowed_digests: config.formpost.allowed_digests },
     keystoneauth: {},
   };
 }
