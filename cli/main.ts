@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { InvariantError, StartError } from '../common/errors.ts';
 import { registerAuthCommands } from './commands/auth.ts';
+import { registerEncryptionCommands } from './commands/encryption.ts';
 import { registerFsckCommand } from './commands/fsck.ts';
 import { registerJoinCommand } from './commands/join.ts';
 import { registerPolicyCommands } from './commands/policy.ts';
@@ -19,6 +20,7 @@ registerRingCommands(program);
 registerAuthCommands(program);
 registerPolicyCommands(program);
 registerFsckCommand(program);
+registerEncryptionCommands(program);
 
 try {
   await program.parseAsync();

@@ -67,6 +67,22 @@ export const proxyConfig = Type.Object({
     default: 0.5,
     description: 'How long a write that has its quorum waits for the other replicas, seconds.',
   }),
+  encryption: Type.Object(
+    {
+      root_secrets: Type.Optional(
+        Type.String({
+          minLength: 1,
+          description:
+            "File of root secrets, readable by its owner only ('martlet encryption add FILE' makes it): with it, what is written is encrypted.",
+        }),
+      ),
+      disable_encryption: Type.Boolean({
+        default: false,
+        description: 'Write plain; what is encrypted stays readable.',
+      }),
+    },
+    { description: 'Encryption of objects at rest.' },
+  ),
   container_info_ttl: Type.Number({
     minimum: 0,
     maximum: 3600,

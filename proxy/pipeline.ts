@@ -2,6 +2,7 @@ import { bulkDelete } from './features/bulk-delete.ts';
 import { conditionalRange } from './features/conditional-range.ts';
 import { copy } from './features/copy.ts';
 import { dlo } from './features/dlo.ts';
+import { encryption } from './features/encryption.ts';
 import { formPost } from './features/form-post.ts';
 import { gatekeeper } from './features/gatekeeper.ts';
 import { listingFormat } from './features/listing-format.ts';
@@ -36,6 +37,7 @@ function objectFeaturesOf(services: Services): readonly Feature[] {
     slo, //                    a manifest becomes its segments
     dlo, //                    a prefix becomes its objects
     symlink, //                a link becomes what it leads to
+    encryption(services.encryption), // last: whoever is above sees plain objects, the devices ciphertext
   ];
 }
 

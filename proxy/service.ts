@@ -15,6 +15,8 @@ import type { Cluster, ContainerChanges } from './backend/cluster.ts';
 import { KnownContainers } from './backend/known-containers.ts';
 import { createPolicies } from './backend/policies.ts';
 import type { ProxyConfig } from './config.ts';
+import { type EncryptionOptions, Keyring } from './encryption/keyring.ts';
+import type { RootSecrets } from './encryption/root-secrets.ts';
 import { renderSwiftError } from './errors.ts';
 import { answerClientError } from './http/client-error.ts';
 import { createObjectApi, type ObjectApi } from './http/object-api.ts';
@@ -43,6 +45,8 @@ export interface ProxyDeps {
   containerChanges?: ContainerChanges;
   /** Who answers the legacy login. */
   identity: LegacyIdentity;
+  /** What the file `proxy.encryption.root_secrets` holds; undefined where there is none. */
+  rootSecrets?: RootSecrets | undefined;
   /** Public base URL of this API, without `/v1`. */
   storageUrl(): string;
 }
@@ -126,7 +130,19 @@ function servicesOf(deps: ProxyDeps): Services {
     resellerAdminRole: config.reseller_admin_role,
     accountDomainOf: async (account) => (await readAccountInfo(cluster, account))?.metadata[PROJECT_DOMAIN_HEADER],
   });
-  return { cluster, access, containers, config, maxFileBytes: config.max_file_size };
+  return {
+    cluster,
+    access,
+    containers,
+    config,
+    encryption: encryptionOf(deps),
+    maxFileBytes: config.max_file_size,
+  };
+}
+
+function encryptionOf({ config, rootSecrets }: ProxyDeps): EncryptionOptions {
+  const keyring = rootSecrets && new Keyring(rootSecrets);
+  return { keyring, encrypts: keyring !== undefined && !config.encryption.disable_encryption };
 }
 
 /** A server that gives the object API its requests as they are, and Fastify the few others. */

@@ -4,6 +4,7 @@ import { type ContainerChanges, openContainerChanges } from '../../container-ser
 import { buildContainerServer } from '../../container-server/service.ts';
 import { type LocalListingStore, openListingStore } from '../../container-server/store.ts';
 import { openDeviceShare } from '../../object-server/engine/shared-state.ts';
+import type { RootSecrets } from '../../proxy/encryption/root-secrets.ts';
 import { createNodeDirectory } from '../node-directory.ts';
 import type { NodeRings } from '../node-rings.ts';
 import type { MainCalls } from '../workers/contract.ts';
@@ -60,7 +61,7 @@ export async function startDataPath(
   node: TrustingNode,
   rings: NodeRings | undefined,
   listings: NodeListings,
-  options: { serveObjects: boolean; onDeath: (error: Error) => void },
+  options: { serveObjects: boolean; rootSecrets: RootSecrets | undefined; onDeath: (error: Error) => void },
 ): Promise<Running> {
   const { config } = node;
   const pool: WorkerPool = startWorkers(
@@ -72,6 +73,7 @@ export async function startDataPath(
       secrets: node.secrets,
       rings,
       proxy: config.proxy,
+      rootSecrets: options.rootSecrets,
       objectServer: config['object-server'],
       epoch: node.epoch.buffer,
       containerChanges: listings.changes.buffer,

@@ -19,6 +19,7 @@ import { type DataFolder, takeDataFolder } from '../data-folder.ts';
 import { loadNodeFile, type NodeFile } from '../node-file.ts';
 import { holdOtherNodes, loadRings } from '../node-rings.ts';
 import { assertPortsFree, BASE_PORTS, type PortName } from '../ports.ts';
+import { loadRootSecrets } from '../root-secrets-file.ts';
 import { parseOnly, type ServiceName } from '../services.ts';
 import { startCompute } from './compute.ts';
 import { makeAccounts, makeNodeFolder, writeWayIn } from './first-start.ts';
@@ -107,6 +108,7 @@ async function startAll(plan: StartPlan): Promise<void> {
 
   const trusting = await startTrust(node, running);
   const rings = services.has('proxy') ? await loadRings(dataPathRings(folder.path)) : undefined;
+  const rootSecrets = services.has('proxy') ? await loadRootSecrets(config.proxy.encryption.root_secrets) : undefined;
   const storesObjects = services.has('object-server') || services.has('container-server') || services.has('proxy');
   if (storesObjects) {
     const listings = await openListings(trusting);
@@ -115,7 +117,9 @@ async function startAll(plan: StartPlan): Promise<void> {
     if (servesNodes && services.has('container-server')) running.push(...(await serveListings(trusting, listings)));
     if (services.has('proxy') || services.has('object-server')) {
       const serveObjects = servesNodes && services.has('object-server');
-      running.push(await startDataPath(trusting, rings, listings, { serveObjects, onDeath: options.onDeath }));
+      running.push(
+        await startDataPath(trusting, rings, listings, { serveObjects, rootSecrets, onDeath: options.onDeath }),
+      );
     }
   }
   if (services.has('image')) running.push(await startImages(trusting));

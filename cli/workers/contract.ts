@@ -6,6 +6,7 @@ import type { ListingReads } from '../../container-server/reader.ts';
 import type { LocalListingStore } from '../../container-server/store.ts';
 import type { ObjectServerConfig } from '../../object-server/config.ts';
 import type { ProxyConfig } from '../../proxy/config.ts';
+import type { RootSecrets } from '../../proxy/encryption/root-secrets.ts';
 import type { ClusterSecrets } from '../cluster-secrets.ts';
 import type { NodeFile } from '../node-file.ts';
 import type { NodeRings } from '../node-rings.ts';
@@ -21,6 +22,8 @@ export interface DataWorkerSetup {
   /** Undefined on a node without a proxy: storage nodes are told by each request what goes where. */
   rings: NodeRings | undefined;
   proxy: ProxyConfig;
+  /** For encryption at rest; undefined where it is not configured. */
+  rootSecrets: RootSecrets | undefined;
   objectServer: ObjectServerConfig;
   /** Shared revocation count. */
   epoch: SharedArrayBuffer;

@@ -89,6 +89,7 @@ function buildProxyService(): Service {
       clock: systemClock,
     }),
     identity: { authUrl: setup.authUrl },
+    rootSecrets: setup.rootSecrets,
     storageUrl: () => setup.publicProxyUrl,
   });
 }

@@ -18,6 +18,7 @@ const LENGTH = /^\d{1,5}$/;
  * @returns undefined where it does not apply, or the request would be refused before its body: nothing was read or sent.
  */
 export function plainPut(exchange: Exchange, services: StraightServices): Promise<void> | undefined {
+  if (services.encryption.encrypts) return undefined;
   const { headers, path } = exchange.request;
   const length = headers['content-length'];
   if (length === undefined || !LENGTH.test(length)) return undefined;

@@ -77,7 +77,8 @@ function contentTypeOf(headers: Headers, object: string): string {
   return guessContentType(posix.extname(object));
 }
 
-function expectedEtagOf(headers: Headers): string | undefined {
+/** MD5 that a client says the body has, lower case hex. */
+export function expectedEtagOf(headers: Headers): string | undefined {
   const etag = headers['etag']
     ?.trim()
     .replace(/^"(.*)"$/, '$1')

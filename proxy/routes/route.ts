@@ -2,6 +2,7 @@ import type { AccessControl, Grant } from '../access/access-control.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import type { KnownContainers } from '../backend/known-containers.ts';
 import type { ProxyConfig } from '../config.ts';
+import type { EncryptionOptions } from '../encryption/keyring.ts';
 import type { ProxyRequest, ProxyResponse } from '../message.ts';
 
 /** What every route works with. */
@@ -11,6 +12,7 @@ export interface Services {
   /** What is remembered of containers, for requests about their objects. */
   readonly containers: KnownContainers;
   readonly config: ProxyConfig;
+  readonly encryption: EncryptionOptions;
   /** Largest object, bytes. */
   readonly maxFileBytes: number;
 }

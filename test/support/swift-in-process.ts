@@ -12,8 +12,8 @@ import { containerServerConfigSchema } from '../../container-server/config.ts';
 import { type LocalListingStore, openListingStore } from '../../container-server/store.ts';
 import { objectServerConfigSchema } from '../../object-server/config.ts';
 import { type LocalObjectStore, openObjectStore } from '../../object-server/store.ts';
-import { proxyConfig } from '../../proxy/config.ts';
-import { buildProxy } from '../../proxy/service.ts';
+import { type ProxyConfig, proxyConfig } from '../../proxy/config.ts';
+import { buildProxy, type ProxyDeps } from '../../proxy/service.ts';
 import { RingBuilder } from '../../ring/builder/builder.ts';
 import type { Ring } from '../../ring/contract.ts';
 import { ringOf } from '../../ring/lookup.ts';
@@ -29,6 +29,8 @@ export interface SwiftInProcessOptions {
   logLevel?: 'silent' | 'warn' | 'debug';
   /** How long a client may keep still. */
   clientTimeoutSeconds?: number;
+  config?: Partial<ProxyConfig>;
+  deps?: Partial<ProxyDeps>;
 }
 
 interface Stores {
@@ -52,13 +54,13 @@ export class SwiftInProcess {
   private constructor(
     { objects, listings, changes }: Stores,
     folder: string,
-    { folder: kept, logLevel: level = 'silent', clientTimeoutSeconds }: SwiftInProcessOptions,
+    { folder: kept, logLevel: level = 'silent', clientTimeoutSeconds, ...options }: SwiftInProcessOptions,
   ) {
     this.objects = objects;
     this.listings = listings;
     this.folder = folder;
     this.temporary = kept === undefined ? folder : undefined;
-    const config = Value.Create(proxyConfig);
+    const config = { ...Value.Create(proxyConfig), ...options.config };
     const rings = {
       account: makeRing('account', 6202),
       container: makeRing('container', 6201),
@@ -79,6 +81,7 @@ export class SwiftInProcess {
       },
       identity: { authUrl: 'http://127.0.0.1:1/v3' },
       storageUrl: () => this.url,
+      ...options.deps,
     });
   }
 
