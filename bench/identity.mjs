@@ -1,41 +1,53 @@
-// Token validation and issue on the identity service: server CPU per request, and how long a listing holds everybody up, in a
-// cloud of 10,000 users, 1,000 projects and 100,000 role assignments beside an empty one.
-import { spawn } from 'node:child_process';
+// The identity service: what issuing and validating a token costs, beside Debian's Keystone; whether that, and pages of lists, stay
+// the same in a cloud of 10,000 users, 1,000 projects and 100,000 role assignments; how long a list holds everybody up.
+//
+//   npm run bench -- identity        Keystone is measured where bench/peers/keystone.sh can run; KEYSTONE=no leaves it out
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Agent, request } from 'undici';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createClient } from './identity/client.mjs';
+import { loadRecords } from './identity/records.mjs';
 
-const USERS = Number(process.env.USERS ?? 10_000);
-const PROJECTS = Number(process.env.PROJECTS ?? 1_000);
-const ASSIGNMENTS = Number(process.env.ASSIGNMENTS ?? 100_000);
+const COUNTS = {
+  users: Number(process.env.USERS ?? 10_000),
+  projects: Number(process.env.PROJECTS ?? 1_000),
+  assignments: Number(process.env.ASSIGNMENTS ?? 100_000),
+};
 const REQUESTS = Number(process.env.REQUESTS ?? 3_000);
-const CONCURRENCY = 8;
+const KEYSTONE_REQUESTS = Number(process.env.KEYSTONE_REQUESTS ?? 300);
 const OFFSET = 23_000;
-const TICKS_PER_SECOND = 100;
 const BASE = `http://127.0.0.1:${5000 + OFFSET}/v3`;
+const KEYSTONE = join(import.meta.dirname, 'peers/keystone.sh');
+const PASSWORD_LOGINS = 20;
 
 const folder = mkdtempSync(join(tmpdir(), 'martlet-bench-identity-'));
 const data = join(folder, 'data');
-const agent = new Agent({ connections: CONCURRENCY });
-const rows = [];
+const delaysFile = join(folder, 'delays.json');
+const costs = [];
+const lists = [];
 try {
-  rows.push(...(await withMartlet(() => measureAll('empty'))));
-  await load();
-  rows.push(...(await withMartlet(() => measureAll('loaded'))));
+  await withMartlet((pid) => measure('Martlet, empty', pid));
+  const loaded = await loadRecords(data, COUNTS);
+  await withMartlet((pid) => measure(`Martlet, ${COUNTS.users} users`, pid, loaded));
+  if (process.env.KEYSTONE !== 'no') await measureKeystone();
 } finally {
-  await agent.close();
   rmSync(folder, { recursive: true, force: true });
 }
-console.table(rows);
+console.table(costs);
+console.table(lists);
+printRatios();
 
 async function withMartlet(work) {
+  const preload = join(import.meta.dirname, 'identity/event-loop-delay.mjs');
   const martlet = spawn(
     join(import.meta.dirname, '../bin/martlet'),
     ['start', '--only', 'auth', '--data', data, '--port-offset', String(OFFSET)],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, NODE_OPTIONS: `--import ${preload}`, BENCH_DELAYS_FILE: delaysFile },
     },
   );
   try {
@@ -43,7 +55,7 @@ async function withMartlet(work) {
       martlet.stdout.on('data', (chunk) => chunk.toString().includes('martlet is ready') && resolve());
       martlet.on('exit', (code) => reject(new Error(`martlet ended with ${code}`)));
     });
-    return await work(martlet.pid);
+    await work(martlet.pid);
   } finally {
     const ended = once(martlet, 'exit');
     martlet.kill('SIGTERM');
@@ -51,148 +63,131 @@ async function withMartlet(work) {
   }
 }
 
-/** Straight into the records of the stopped cloud: the API would take minutes. */
-async function load() {
-  const { LevelStore } = await import('../dist/common/kv/level-store.js');
-  const { createTables, nameKey } = await import('../dist/auth/store/tables.js');
-  const { assignmentOf } = await import('../dist/auth/store/assignments.js');
-  const store = await LevelStore.open(join(data, 'control'));
-  const tables = createTables(store);
-  const role = (await tables.roles.findBy('name', nameKey(null, 'member'))).record;
-  const id = (kind, index) => `${kind}${String(index).padStart(31, '0')}`;
-  let batch = { conditions: [], writes: [] };
-  const flush = async () => {
-    if (batch.writes.length > 0) await store.commit(batch);
-    batch = { conditions: [], writes: [] };
-  };
-  const add = async (change) => {
-    batch.writes.push(...change.writes);
-    if (batch.writes.length > 90) await flush();
-  };
-  const common = { enabled: true, description: '', options: {}, extra: {}, tokensNotBeforeMs: 0 };
-  for (let index = 0; index < PROJECTS; index += 1) {
-    const project = {
-      ...common,
-      id: id('a', index),
-      name: `project-${index}`,
-      domainId: 'default',
-      parentId: 'default',
-    };
-    await add(tables.projects.insert({ ...project, isDomain: false, tags: [] }));
-  }
-  for (let index = 0; index < USERS; index += 1) {
-    const user = { ...common, id: id('b', index), name: `user-${index}`, domainId: 'default', defaultProjectId: null };
-    await add(tables.users.insert({ ...user, passwordHash: null, passwordChangedMs: null }));
-  }
-  for (let index = 0; index < ASSIGNMENTS; index += 1) {
-    const target = { targetKind: 'project', targetId: id('a', Math.floor(index / USERS + index) % PROJECTS) };
-    const actor = { actorKind: 'user', actorId: id('b', index % USERS) };
-    const assignment = assignmentOf({ ...actor, ...target, roleId: role.id });
-    // A pair that comes twice would be the same record twice in one batch.
-    if (batch.writes.some(({ key }) => key.endsWith(assignment.id))) continue;
-    await add(tables.assignments.insert(assignment));
-  }
-  await flush();
-  await store.close();
-}
-
-async function measureAll(cloud) {
-  const pid = Number(readFileSync(join(data, 'martlet.pid'), 'utf8').split(' ')[0]);
+/** @param loaded a user with roles on ten projects among the many, and one of them. */
+async function measure(cloud, pid, loaded) {
   const password = /OS_PASSWORD='(.*)'/.exec(readFileSync(join(data, 'admin-openrc'), 'utf8'))[1];
-  const scope = { project: { name: 'admin', domain: { id: 'default' } } };
-  const user = { name: 'admin', domain: { id: 'default' }, password };
-  const login = await post({ methods: ['password'], password: { user } }, scope);
-  const token = login.headers['x-subject-token'];
-  const headers = { 'x-auth-token': token, 'x-subject-token': token };
-  const get = (path) => async () => {
-    const answer = await request(`${BASE}${path}`, { headers, dispatcher: agent });
-    let bytes = 0;
-    for await (const chunk of answer.body) bytes += chunk.length;
-    if (answer.statusCode !== 200) throw new Error(`${path} answered ${answer.statusCode}`);
-    return bytes;
-  };
-  const row = (what, figures) => ({ cloud, what, ...figures });
-  const rows = [
-    row('validate', await perRequest(pid, REQUESTS, get('/auth/tokens'))),
-    row('validate, no catalog', await perRequest(pid, REQUESTS, get('/auth/tokens?nocatalog'))),
-    row(
-      'issue, token from token',
-      await perRequest(pid, REQUESTS, () => post({ methods: ['token'], token: { id: token } }, scope)),
-    ),
-    row('users?limit=100', await perRequest(pid, 200, get('/users?limit=100'))),
-    row('users?name=admin', await perRequest(pid, 500, get('/users?name=admin'))),
-  ];
-  for (const path of ['/users', '/projects', '/role_assignments', '/role_assignments?include_names'])
-    rows.push(row(path.slice(1), await holdOf(pid, get(path))));
-  return rows;
-}
-
-async function post(identity, scope) {
-  const answer = await request(`${BASE}/auth/tokens`, {
-    method: 'POST',
-    dispatcher: agent,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ auth: { identity, scope } }),
-  });
-  await answer.body.dump();
-  if (answer.statusCode !== 201) throw new Error(`login answered ${answer.statusCode}`);
-  return answer;
-}
-
-async function perRequest(pid, count, ask) {
-  for (let index = 0; index < count / 2; index += 1) await ask();
-  const before = cpuSeconds(pid);
-  const started = performance.now();
-  let left = count;
-  const client = async () => {
-    while (left > 0) {
-      left -= 1;
-      await ask();
+  const client = createClient({ url: BASE, pids: [pid] });
+  try {
+    await measureTokens(cloud, client, { password, requests: REQUESTS });
+    if (loaded) {
+      const token = await client.logIn(loaded.user, password, loaded.project);
+      const issued = await client.perRequest(REQUESTS, () => client.issueFromToken(token, loaded.project));
+      addCost(cloud, 'issue, token from token, of a user of ten projects', issued);
     }
-  };
-  await Promise.all(Array.from({ length: CONCURRENCY }, client));
-  const seconds = (performance.now() - started) / 1000;
-  return {
-    'CPU us': Math.round(((cpuSeconds(pid) - before) / count) * 1e6),
-    'requests/s': Math.round(count / seconds),
-  };
+    await measureLists(cloud, pid, client, { password, loaded });
+  } finally {
+    await client.close();
+  }
 }
 
-/** One whole listing, while others ask for next to nothing: what they wait for, at worst and usually. */
-async function holdOf(pid, list) {
+async function measureTokens(cloud, client, { password, requests }) {
+  const token = await client.logIn('admin', password, 'admin');
+  const headers = { 'x-auth-token': token, 'x-subject-token': token };
+  addCost(cloud, 'validate', await client.perRequest(requests, () => client.get('/auth/tokens', headers)));
+  addCost(
+    cloud,
+    'validate, no catalog',
+    await client.perRequest(requests, () => client.get('/auth/tokens?nocatalog', headers)),
+  );
+  addCost(
+    cloud,
+    'issue, token from token',
+    await client.perRequest(requests, () => client.issueFromToken(token, 'admin')),
+  );
+  addCost(
+    cloud,
+    'issue, password',
+    await client.perRequest(PASSWORD_LOGINS, () => client.logIn('admin', password, 'admin')),
+  );
+}
+
+async function measureLists(cloud, pid, client, { password, loaded }) {
+  const headers = { 'x-auth-token': await client.logIn('admin', password, 'admin') };
+  const page = async (what, path) =>
+    addCost(cloud, what, await client.perRequest(200, () => client.get(path, headers)));
+  await page('users, first page of 100', '/users?limit=100');
+  const middle = `b${String(COUNTS.users / 2).padStart(31, '0')}`;
+  if (loaded) await page('users, page of 100 in the middle', `/users?limit=100&marker=${middle}`);
+  await page('users by name', '/users?name=admin');
+  for (const path of ['/users', '/projects', '/role_assignments', '/role_assignments?include_names'])
+    lists.push({ cloud, list: path.slice(1), ...(await holdOf(pid, client, () => client.get(path, headers))) });
+}
+
+/** One whole list, while others ask for next to nothing: how long it holds the event loop, and what the others wait. */
+async function holdOf(pid, client, list) {
   const waits = [];
   let done = false;
-  const before = cpuSeconds(pid);
   const pinger = (async () => {
     while (!done) {
       const started = performance.now();
-      const answer = await request(`${BASE}/`, { dispatcher: agent });
-      await answer.body.dump();
+      await client.get('', {});
       waits.push(performance.now() - started);
     }
   })();
+  await delaysSince(pid);
+  const before = client.cpuSeconds();
   const started = performance.now();
   const bytes = await list();
   const tookMs = performance.now() - started;
+  const held = await delaysSince(pid);
   done = true;
   await pinger;
   const sorted = waits.toSorted((left, right) => left - right);
-  const at = (share) =>
-    Number((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1));
-  const figures = {
+  const at = (share) => round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
+  return {
+    KiB: Math.round(bytes / 1024),
     'took ms': Math.round(tookMs),
+    'CPU ms': Math.round((client.cpuSeconds() - before) * 1000),
+    'loop held ms, at 99 %': round(held.p99Ms),
+    'at 99.9 %': round(held.p999Ms),
+    'at worst': round(held.maxMs),
+    'longest GC': round(held.longestCollectionMs),
     'others wait ms, median': at(0.5),
-    'at 99 %': at(0.99),
-    'at worst': at(1),
+    'others, at 99 %': at(0.99),
   };
-  return { ...figures, 'CPU ms': Math.round((cpuSeconds(pid) - before) * 1000), KiB: Math.round(bytes / 1024) };
 }
 
-function cpuSeconds(pid) {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const [user, system] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11, 13);
-  return (Number(user) + Number(system)) / TICKS_PER_SECOND;
+/** How long the server's event loop was held since the last time. */
+async function delaysSince(pid) {
+  rmSync(delaysFile, { force: true });
+  process.kill(pid, 'SIGUSR2');
+  while (!existsSync(delaysFile)) await delay(5);
+  return JSON.parse(readFileSync(delaysFile, 'utf8'));
+}
+
+async function measureKeystone() {
+  try {
+    execFileSync(KEYSTONE, ['start'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  } catch (error) {
+    console.error(`Keystone is not measured: ${KEYSTONE} start failed.\n${error.stderr ?? error}`);
+    execFileSync(KEYSTONE, ['stop']);
+    return;
+  }
+  try {
+    const text = execFileSync(KEYSTONE, ['env'], { encoding: 'utf8' });
+    const settingOf = (name) => new RegExp(`^${name}='?(.*?)'?$`, 'm').exec(text)?.[1] ?? '';
+    const pids = settingOf('KEYSTONE_PIDS').split(' ').map(Number);
+    const client = createClient({ url: settingOf('KEYSTONE_URL'), pids });
+    const options = { password: settingOf('KEYSTONE_PASSWORD'), requests: KEYSTONE_REQUESTS };
+    await measureTokens('Keystone, empty', client, options);
+    await client.close();
+  } finally {
+    execFileSync(KEYSTONE, ['stop']);
+  }
+}
+
+function addCost(cloud, what, { cpuUs, perSecond }) {
+  costs.push({ cloud, what, 'CPU us': Math.round(cpuUs), 'requests/s': Math.round(perSecond) });
+}
+
+function printRatios() {
+  for (const theirs of costs.filter(({ cloud }) => cloud.startsWith('Keystone'))) {
+    const ours = costs.find(({ cloud, what }) => cloud === 'Martlet, empty' && what === theirs.what);
+    const ratio = (name) => (theirs[name] / ours[name]).toFixed(1);
+    console.log(`${theirs.what}: Keystone uses ${ratio('CPU us')} times the CPU`);
+  }
+}
+
+function round(ms) {
+  return Number(ms.toFixed(1));
 }

@@ -1,0 +1,35 @@
+// Loaded into the measured server (NODE_OPTIONS=--import): how long its main thread's event loop was held, by Node's own histogram.
+// SIGUSR2 writes what was since the last one into the file BENCH_DELAYS_FILE, as JSON, in milliseconds.
+import { renameSync, writeFileSync } from 'node:fs';
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
+import { isMainThread } from 'node:worker_threads';
+
+/** The histogram holds the time from one tick of a timer to the next: what is above this was waited for. */
+const RESOLUTION_MS = 1;
+
+const file = process.env.BENCH_DELAYS_FILE;
+if (isMainThread && file) {
+  const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  const heldMs = (nanoseconds) => Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS);
+  let longestCollectionMs = 0;
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) longestCollectionMs = Math.max(longestCollectionMs, duration);
+  }).observe({ entryTypes: ['gc'] });
+  delays.enable();
+  process.on('SIGUSR2', () => {
+    const { max, count } = delays;
+    writeFileSync(
+      `${file}.new`,
+      JSON.stringify({
+        count,
+        maxMs: heldMs(max),
+        p99Ms: heldMs(delays.percentile(99)),
+        p999Ms: heldMs(delays.percentile(99.9)),
+        longestCollectionMs,
+      }),
+    );
+    renameSync(`${file}.new`, file);
+    delays.reset();
+    longestCollectionMs = 0;
+  });
+}
