@@ -3,7 +3,8 @@ import { invariant } from '../common/errors.ts';
 const SLOTS = 4096;
 
 /**
- * Counts changes of containers' own records (made, changed, removed; not their rows), by slots that names share. The listing store
+ * Counts changes of containers' own records (made, changed, removed; not their rows), and of accounts' (under the container name ''), by
+ * slots that names share. The listing store
  * bumps a slot after the change is durable and before it is acknowledged; whoever remembers a container's record on the same node
  * reads the slot *before* asking for it and may use it as long as the slot has not moved.
  */

@@ -97,7 +97,8 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
 
   return {
     accountInfo: async (target) => accountInfo(find(target).database.db, target),
-    updateAccount: async (target, change) => updateAccount(find(target).database, target, change),
+    updateAccount: async (target, change) =>
+      changing({ ...target, container: '' }, updateAccount(find(target).database, target, change)),
     removeAccount: async (target, removal) => removeAccount(find(target).database, target, removal),
     listContainers: async (target, query) => listContainers(find(target).database.db, target, query),
     applyContainerRows: async (target, rows) => applyContainerRows(find(target).database, target, rows),

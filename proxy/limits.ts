@@ -65,5 +65,8 @@ export const MOST_PLAIN_BODY_BYTES = 64 << 10;
 export const MOST_KNOWN_CONTAINERS = 10_000;
 export const MOST_ABSENT_CONTAINERS = 1_000;
 
+/** Accounts that one thread remembers. */
+export const MOST_KNOWN_ACCOUNTS = 1_000;
+
 /** Longer bodies are hashed by another thread; this much takes a third of a millisecond. */
 export const MOST_HASHED_HERE_BYTES = 256 << 10;

@@ -1,5 +1,7 @@
+import { accountQuotas } from './features/account-quotas.ts';
 import { bulkDelete } from './features/bulk-delete.ts';
 import { conditionalRange } from './features/conditional-range.ts';
+import { containerQuotas } from './features/container-quotas.ts';
 import { copy } from './features/copy.ts';
 import { dlo } from './features/dlo.ts';
 import { encryption } from './features/encryption.ts';
@@ -33,6 +35,8 @@ function swiftFeaturesOf(services: Services): readonly Feature[] {
 function objectFeaturesOf(services: Services): readonly Feature[] {
   return [
     copy(services.maxFileBytes), // a COPY becomes a GET and a PUT
+    containerQuotas(services), // an upload beyond what its container may hold is refused
+    accountQuotas(services), // and one beyond what its account may
     conditionalRange, //       304, 412, 206, 416: of the whole that the features below put together
     slo, //                    a manifest becomes its segments
     dlo, //                    a prefix becomes its objects

@@ -12,6 +12,7 @@ import type { Device, Ring } from '../ring/contract.ts';
 import { createAccessControl, PROJECT_DOMAIN_HEADER } from './access/access-control.ts';
 import { readAccountInfo, readContainerInfo } from './actions/read-listing.ts';
 import type { Cluster, ContainerChanges } from './backend/cluster.ts';
+import { KnownAccounts } from './backend/known-accounts.ts';
 import { KnownContainers } from './backend/known-containers.ts';
 import { createPolicies } from './backend/policies.ts';
 import type { ProxyConfig } from './config.ts';
@@ -124,6 +125,7 @@ function servicesOf(deps: ProxyDeps): Services {
   const containers = new KnownContainers(cluster, (account, container) =>
     readContainerInfo(cluster, account, container),
   );
+  const accounts = new KnownAccounts(cluster, (account) => readAccountInfo(cluster, account));
   const access = createAccessControl({
     operatorRoles: config.operator_roles,
     readerRoles: config.reader_roles,
@@ -134,6 +136,7 @@ function servicesOf(deps: ProxyDeps): Services {
     cluster,
     access,
     containers,
+    accounts,
     config,
     encryption: encryptionOf(deps),
     maxFileBytes: config.max_file_size,

@@ -36,6 +36,8 @@ export interface AccessControl {
   decide(request: ProxyRequest, acl?: Acl): Promise<Grant>;
   /** The same without waiting. @returns undefined where it takes a look at the account: `decide` does that. */
   decideNow(question: AccessQuestion, acl: Acl): Grant | undefined;
+  /** Whether the caller may do everything in every account. */
+  isReseller(caller: Identity | undefined): boolean;
 }
 
 /** Of this API in the catalog: what access rules of delegated tokens call it. */
@@ -106,6 +108,7 @@ export function createAccessControl(rules: AccessRules): AccessControl {
   }
 
   return {
+    isReseller: (caller) => caller !== undefined && standingOf(caller).isReseller,
     decideNow: (question, acl) => judge(question, acl, null),
     async decide(request, acl = NO_ACL) {
       const { method, path, context, headers } = request;

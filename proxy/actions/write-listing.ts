@@ -12,7 +12,7 @@ export type MetadataChange = Readonly<Record<string, string>>;
 export async function changeAccount(cluster: Cluster, account: string, metadata: MetadataChange): Promise<void> {
   const { account: ring } = cluster.rings;
   const partition = ring.partitionOf(account);
-  await writeWithTimestamp(cluster, (timestamp) =>
+  await changing(cluster, { account, container: '' }, (timestamp) =>
     writeToReplicas(cluster, ring, partition, (device) =>
       cluster
         .listingStoreAt(device)
@@ -95,7 +95,7 @@ export async function removeContainer(cluster: Cluster, name: { account: string;
   );
 }
 
-/** A write after which no thread of this process believes what it remembers of the container, wherever its replicas are. */
+/** A write after which no thread of this process believes what it remembers of the container ('': of the account itself), wherever its replicas are. */
 async function changing<T>(
   cluster: Cluster,
   { account, container }: { account: string; container: string },

@@ -13,14 +13,16 @@ export interface KnownContainer {
   readonly writeAcl: Acl;
   /** Whether nothing stands in it that a feature looks at when its objects are read or written: the straight way is open. */
   readonly isPlain: boolean;
-  /** What features keep in its metadata: names that FEATURE_SETTING matches. */
+  /** What features keep in its metadata: names that FEATURE_SETTING matches. Secrets are among them: never logged. */
   readonly settings: Metadata;
   /** By object replica (modulo): where its listing row goes. The same objects for every write. */
   readonly reports: readonly ListingReport[];
 }
 
-/** Features keep their settings of a container under such names; a client's quotas stand in its plain metadata. */
-const FEATURE_SETTING = /^x-container-(sysmeta-|meta-quota-)/;
+/** Features keep their settings of a container under such names; what a client sets for them stands in its plain metadata. */
+const FEATURE_SETTING = /^x-container-(sysmeta-|meta-(quota-|web-|access-control-|temp-url-key))/;
+/** Of these the ones that matter only to requests whose query or headers ask for their feature: never to a plain one. */
+const ASKED_FOR = /^x-container-meta-(access-control-|temp-url-key)/;
 
 interface Remembered {
   /** Undefined: there is no such container. */
@@ -80,12 +82,12 @@ export class KnownContainers {
   }
 
   private knownOf({ policyIndex, metadata }: ContainerInfo, partition: number): KnownContainer {
-    const settings = Object.entries(metadata).filter(([name]) => FEATURE_SETTING.test(name));
+    const settings = Object.entries(metadata).filter(([name, value]) => value !== '' && FEATURE_SETTING.test(name));
     return {
       policyIndex,
       readAcl: parseAcl(metadata['x-container-read']),
       writeAcl: parseAcl(metadata['x-container-write']),
-      isPlain: settings.length === 0,
+      isPlain: settings.every(([name]) => ASKED_FOR.test(name)),
       settings: Object.fromEntries(settings),
       reports: reportsOfPartition(this.cluster.rings.container, partition),
     };

@@ -14,7 +14,7 @@ import {
 import type { Services } from '../routes/route.ts';
 import { FormError, type FormPart, formParts, parseDisposition } from './multipart-form.ts';
 import { percentEncode } from './percent-encoding.ts';
-import { parseSignature, readSigningKeys, type SigningKey, signerOf } from './signatures.ts';
+import { findSigningKeys, parseSignature, type SigningKey, signerOf } from './signatures.ts';
 import { escapeXml } from './xml.ts';
 
 /** Fields of the form by name, as far as they have been read. */
@@ -64,8 +64,7 @@ class Form {
 
   async serve(boundary: string): Promise<ProxyResponse> {
     const { path, body } = this.request;
-    if (path.container !== undefined)
-      this.keys = await readSigningKeys(this.services.cluster, path.account, path.container);
+    if (path.container !== undefined) this.keys = await findSigningKeys(this.services, path.account, path.container);
     const outcome = await this.storeFiles(formParts(body.chunks(), boundary, MOST_FORM_HEADER_BYTES));
     const redirect = this.fields.get('redirect');
     // Nobody is sent to where no key of the account has said.

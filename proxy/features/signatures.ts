@@ -1,9 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { equalSecrets } from '../../common/secrets.ts';
-import type { AccountInfo, ContainerInfo } from '../../container-server/contract.ts';
-import { readAccountInfo, readContainerInfo } from '../actions/read-listing.ts';
-import type { Cluster } from '../backend/cluster.ts';
+import type { Metadata } from '../../object-server/contract.ts';
 import type { SignedGrant } from '../message.ts';
+import type { Services } from '../routes/route.ts';
 
 export const DIGESTS = ['sha1', 'sha256', 'sha512'] as const;
 export type Digest = (typeof DIGESTS)[number];
@@ -45,17 +44,21 @@ export function parseSignature(text: string): SentSignature | undefined {
 }
 
 /** The keys that clients have set for an account and a container: none to four. @throws ApiError 503. */
-export async function readSigningKeys(cluster: Cluster, account: string, container: string): Promise<SigningKey[]> {
-  const [accountInfo, containerInfo] = await Promise.all([
-    readAccountInfo(cluster, account),
-    readContainerInfo(cluster, account, container),
+export async function findSigningKeys(
+  { accounts, containers }: Services,
+  account: string,
+  container: string,
+): Promise<SigningKey[]> {
+  const [knownAccount, knownContainer] = await Promise.all([
+    accounts.find(account),
+    containers.find(account, container),
   ]);
-  return [...keysOf(accountInfo, 'account'), ...keysOf(containerInfo, 'container')];
+  return [...keysOf(knownAccount, 'account'), ...keysOf(knownContainer, 'container')];
 }
 
-function keysOf(info: AccountInfo | ContainerInfo | undefined, scope: SignedGrant['scope']): SigningKey[] {
+function keysOf(known: { settings: Metadata } | undefined, scope: SignedGrant['scope']): SigningKey[] {
   return KEY_NAMES.flatMap((name) => {
-    const key = info?.metadata[`x-${scope}-meta-${name}`];
+    const key = known?.settings[`x-${scope}-meta-${name}`];
     return key ? [{ key, scope }] : [];
   });
 }

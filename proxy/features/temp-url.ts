@@ -5,7 +5,7 @@ import { type Feature, type Headers, objectPathOf, type ProxyRequest, type Proxy
 import type { Services } from '../routes/route.ts';
 import { isInIpRange } from './ip-range.ts';
 import { percentEncode } from './percent-encoding.ts';
-import { parseSignature, readSigningKeys, type SigningKey, signerOf } from './signatures.ts';
+import { findSigningKeys, parseSignature, type SigningKey, signerOf } from './signatures.ts';
 
 /** What a signed URL says of itself. */
 interface TempUrl {
@@ -30,7 +30,8 @@ const PUBLIC_METADATA = 'x-object-meta-public-';
  *
  * Spec: Swift, "Temporary URLs".
  */
-export function tempUrl({ cluster, config }: Services): Feature {
+export function tempUrl(services: Services): Feature {
+  const { cluster, config } = services;
   const { allowed_digests: digests, methods } = config.tempurl;
   const isMethod = (method: string) => methods.some((allowed) => allowed === method);
   const isDigest = (digest: string) => digests.some((allowed) => allowed === digest);
@@ -50,7 +51,7 @@ export function tempUrl({ cluster, config }: Services): Feature {
     const messages = (method === 'HEAD' ? SIGNED_FOR_HEAD : [method]).map(
       (signed) => `${range}${signed}\n${url.expires}\n${subject}`,
     );
-    return signerOf(signature, messages, await readSigningKeys(cluster, path.account, path.container));
+    return signerOf(signature, messages, await findSigningKeys(services, path.account, path.container));
   }
 
   return (next) => async (request) => {

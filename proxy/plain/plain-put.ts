@@ -24,6 +24,7 @@ export function plainPut(exchange: Exchange, services: StraightServices): Promis
   if (length === undefined || !LENGTH.test(length)) return undefined;
   const sizeBytes = Number(length);
   if (sizeBytes > Math.min(MOST_WHOLE_BYTES, services.maxFileBytes)) return undefined;
+  if (!services.accounts.now(path.account)?.isPlain) return undefined;
   const container = openPlainContainer(exchange, services, 'writeAcl');
   if (!container) return undefined;
   try {

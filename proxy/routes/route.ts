@@ -1,5 +1,6 @@
 import type { AccessControl, Grant } from '../access/access-control.ts';
 import type { Cluster } from '../backend/cluster.ts';
+import type { KnownAccounts } from '../backend/known-accounts.ts';
 import type { KnownContainers } from '../backend/known-containers.ts';
 import type { ProxyConfig } from '../config.ts';
 import type { EncryptionOptions } from '../encryption/keyring.ts';
@@ -11,6 +12,8 @@ export interface Services {
   readonly access: AccessControl;
   /** What is remembered of containers, for requests about their objects. */
   readonly containers: KnownContainers;
+  /** What is remembered of accounts. */
+  readonly accounts: KnownAccounts;
   readonly config: ProxyConfig;
   readonly encryption: EncryptionOptions;
   /** Largest object, bytes. */
