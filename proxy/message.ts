@@ -20,6 +20,8 @@ export interface ProxyRequest {
   readonly headers: Headers;
   readonly body: RequestBody;
   readonly context: RequestContext;
+  /** A feature's own, whatever its client may do: it is allowed. Sub-requests that are made of it are the client's again. */
+  readonly isOwn?: true;
 }
 
 /** What all requests that one client request leads to share. */

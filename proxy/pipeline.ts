@@ -11,6 +11,8 @@ import { listingFormat } from './features/listing-format.ts';
 import { slo } from './features/slo.ts';
 import { symlink } from './features/symlink.ts';
 import { tempUrl } from './features/temp-url.ts';
+import { versions } from './features/versions.ts';
+import { legacyVersions } from './features/versions-legacy.ts';
 import type { Feature, Handler } from './message.ts';
 import { createDispatcher } from './routes/dispatch.ts';
 import type { Services } from './routes/route.ts';
@@ -40,6 +42,8 @@ function objectFeaturesOf(services: Services): readonly Feature[] {
     conditionalRange, //       304, 412, 206, 416: of the whole that the features below put together
     slo, //                    a manifest becomes its segments
     dlo, //                    a prefix becomes its objects
+    legacyVersions(services), // a PUT keeps what was there before, in a container of the client's choice
+    versions(services), //     the same, as versions with ids
     symlink, //                a link becomes what it leads to
     encryption(services.encryption), // last: whoever is above sees plain objects, the devices ciphertext
   ];

@@ -100,6 +100,7 @@ const NOT_COPIED: ReadonlySet<string> = new Set([
   'x-timestamp',
   'last-modified',
   'accept-ranges',
+  'x-object-sysmeta-versions-symlink',
 ]);
 /** Of the request's headers these are about the source. */
 const ABOUT_SOURCE = [
@@ -117,7 +118,7 @@ function sinkRequest(request: ProxyRequest, source: ProxyResponse, body: Request
   const isFresh = isTrue(request.headers['x-fresh-metadata']);
   for (const [name, value] of Object.entries(source.headers)) {
     const isSysmeta = name.startsWith('x-object-sysmeta-');
-    if (isFresh ? isSysmeta : !NOT_COPIED.has(name)) headers[name] = value;
+    if (!NOT_COPIED.has(name) && (!isFresh || isSysmeta)) headers[name] = value;
   }
   Object.assign(headers, request.headers);
   for (const name of ABOUT_SOURCE) if (name !== 'if-none-match' || headers[name] !== '*') delete headers[name];
@@ -127,6 +128,7 @@ function sinkRequest(request: ProxyRequest, source: ProxyResponse, body: Request
   const query = new Map(request.query);
   const isManifest = query.get('multipart-manifest') === 'get';
   query.delete('format');
+  query.delete('version-id'); // of the source
   if (isManifest) {
     query.delete('multipart-manifest');
     if (source.headers['x-static-large-object']) query.set('multipart-manifest', 'put');

@@ -29,9 +29,11 @@ const OFFERED = ['text/plain', 'application/json', 'application/xml', 'text/xml'
 export const listingFormat: Feature = (next) => async (request) => {
   if (request.path.object !== undefined || (request.method !== 'GET' && request.method !== 'HEAD'))
     return next(request);
-  const contentType = contentTypeOf(request);
+  const asked = contentTypeOf(request);
   const response = await next(request);
   if (!response.rows) return response;
+  // Listings of versions have no other form.
+  const contentType = response.headers['content-type'] ?? asked;
   const headers: Headers = {
     ...response.headers,
     'content-type': `${contentType}; charset=utf-8`,

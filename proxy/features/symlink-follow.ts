@@ -2,6 +2,7 @@ import { ApiError } from '../../common/errors.ts';
 import { refusal } from '../errors.ts';
 import { MOST_SYMLINK_HOPS } from '../limits.ts';
 import { type Handler, isTrue, type ProxyRequest, type ProxyResponse } from '../message.ts';
+import { isReservedContainer } from '../routes/reserved-names.ts';
 import { pathText, quote, SYMLINK, targetPath } from './symlink-headers.ts';
 
 export interface Following {
@@ -53,7 +54,8 @@ export async function followSymlink(
     location = pathText(headers[SYMLINK.account] ?? quote(current.path.account), target);
     wantedEtag = linkEtag;
     const query = new Map<string, string>();
-    current = { ...request, path, query };
+    const isReserved = isTrue(headers[SYMLINK.isReserved]) && isReservedContainer(path.container);
+    current = isReserved ? { ...request, path, query, isOwn: true } : { ...request, path, query };
   }
 }
 

@@ -13,6 +13,8 @@ export const SYMLINK = {
   sizeBytes: 'x-object-sysmeta-symlink-target-bytes',
   /** The link is a feature's: it counts for no hop. */
   isExtended: 'x-object-sysmeta-symloop-extend',
+  /** The target has a reserved name, and whoever may read the link may read it. */
+  isReserved: 'x-object-sysmeta-allow-reserved-names',
 } as const;
 
 const CLIENT_NAMES: ReadonlyMap<string, string> = new Map([
@@ -22,9 +24,10 @@ const CLIENT_NAMES: ReadonlyMap<string, string> = new Map([
   [SYMLINK.sizeBytes, 'x-symlink-target-bytes'],
 ]);
 
-/** What `?symlink=get` says of the link itself. */
+/** What `?symlink=get` says of the link itself. What only features may make of a link stays behind: it must not come into another. */
 export function asClientHeaders(headers: Headers): Headers {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [CLIENT_NAMES.get(name) ?? name, value]));
+  const { [SYMLINK.isExtended]: _extended, [SYMLINK.isReserved]: _reserved, ...others } = headers;
+  return Object.fromEntries(Object.entries(others).map(([name, value]) => [CLIENT_NAMES.get(name) ?? name, value]));
 }
 
 /** Percent-encodes what is neither a letter, a digit, nor one of `-_.~`: names come back whole, also a container's that holds a slash. */

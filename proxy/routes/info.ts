@@ -56,6 +56,8 @@ export function capabilities(policies: Policies, config: ProxyConfig): Record<st
       allow_async_delete: false,
     },
     dlo: {},
+    object_versioning: {},
+    versioned_writes: { allowed_flags: ['x-versions-location', 'x-history-location'] },
     symlink: { symloop_max: MOST_SYMLINK_HOPS, static_links: true },
     bulk_delete: { max_deletes_per_request: MOST_BULK_DELETES, max_failed_deletes: MOST_FAILED_DELETES },
     tempurl: {

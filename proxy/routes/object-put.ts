@@ -24,7 +24,7 @@ export const putObject: Route = {
     checkLength(headers, body.sizeBytes, services.maxFileBytes);
     const stored = await storeObject(services.cluster, {
       name,
-      ...newObjectFields(headers, clientNameOf(name), services.cluster.clock),
+      ...newObjectFields(headers, clientNameOf(name), services.cluster.clock, request.isOwn),
       fixedMetadata: fixedMetadata(headers),
       onlyIfAbsent: ifNoneMatch !== undefined,
       body,
@@ -47,10 +47,14 @@ export interface NewObjectFields {
   expectedEtag: string | undefined;
 }
 
-/** @throws ApiError 400. */
-export function newObjectFields(headers: Headers, object: string, clock: Clock): NewObjectFields {
+/**
+ * @param object the name that the client gave it.
+ * @param isOwn of a feature, which may note what it is in the content type's parameters.
+ * @throws ApiError 400.
+ */
+export function newObjectFields(headers: Headers, object: string, clock: Clock, isOwn = false): NewObjectFields {
   checkName(object);
-  const contentType = contentTypeOf(headers, object);
+  const contentType = contentTypeOf(headers, object, isOwn);
   const deleteAt = parseDeleteAt(headers, clock);
   checkMetadata(headers, 'object');
   return { contentType, metadata: changeableMetadata(headers, deleteAt), expectedEtag: expectedEtagOf(headers) };
@@ -68,10 +72,12 @@ function checkName(object: string): void {
     throw plainRefusal(400, `Object name length of ${length} longer than ${MOST_OBJECT_NAME_BYTES}`);
 }
 
-function contentTypeOf(headers: Headers, object: string): string {
+function contentTypeOf(headers: Headers, object: string, isOwn: boolean): string {
   const sent = headers['content-type'];
   if (sent && !isTrue(headers['x-detect-content-type'])) {
     if (sent.includes('\uFFFD')) throw plainRefusal(400, 'Invalid Content-Type');
+    if (!isOwn && /;\s*swift_/i.test(sent))
+      throw refusal(400, { body: 'Invalid Content-Type, swift_* is not a valid parameter name.' });
     return sent;
   }
   return guessContentType(posix.extname(object));
