@@ -90,6 +90,12 @@ export const proxyConfig = Type.Object({
     description:
       'How long a container with replicas on other nodes is remembered (policy, ACLs), seconds; 0 = never. Those of this node are as long as they do not change.',
   }),
+  cors_allow_origin: names([], 'Origins whose pages may use every container, beside those that a container names.'),
+  cors_expose_headers: names([], 'Headers that pages of other origins may read, beside those that a container names.'),
+  strict_cors_mode: Type.Boolean({
+    default: true,
+    description: 'Whether only pages of allowed origins may see answers; else all that send an Origin may.',
+  }),
   tempurl,
   formpost: Type.Object({ allowed_digests: digests }),
 });

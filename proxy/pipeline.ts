@@ -3,6 +3,7 @@ import { bulkDelete } from './features/bulk-delete.ts';
 import { conditionalRange } from './features/conditional-range.ts';
 import { containerQuotas } from './features/container-quotas.ts';
 import { copy } from './features/copy.ts';
+import { cors } from './features/cors.ts';
 import { dlo } from './features/dlo.ts';
 import { encryption } from './features/encryption.ts';
 import { formPost } from './features/form-post.ts';
@@ -25,6 +26,7 @@ import type { Services } from './routes/route.ts';
  */
 function swiftFeaturesOf(services: Services): readonly Feature[] {
   return [
+    cors(services), //         what pages of other origins may do and see
     gatekeeper, //             nothing internal comes in or goes out
     listingFormat, //          rows become text, JSON or XML
     bulkDelete, //             one request becomes many

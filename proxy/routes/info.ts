@@ -42,6 +42,7 @@ export function capabilities(policies: Policies, config: ProxyConfig): Record<st
       max_meta_name_length: MOST_META_NAME_BYTES,
       max_meta_overall_size: MOST_META_OVERALL_BYTES,
       max_meta_value_length: MOST_META_VALUE_BYTES,
+      strict_cors_mode: config.strict_cors_mode,
       valid_api_versions: ['v1', 'v1.0'],
       policies: policies.all.map(({ name, index }) => ({
         name,
