@@ -17,8 +17,11 @@ export const bulkDelete: Feature = (next) => async (request) => {
   const isDelete = request.method === 'POST' || request.method === 'DELETE';
   if (!isDelete || !request.query.has('bulk-delete')) return next(request);
   const contentType = reportType(request.headers['accept']);
-  if (contentType === undefined) throw refusal(406);
-  return bulkDeletion(request, contentType, next, () => readNames(request));
+  if (contentType !== undefined) return bulkDeletion(request, contentType, next, () => readNames(request));
+  // Said in the one form that is left.
+  return bulkDeletion(request, 'text/plain', next, async () => {
+    throw refusal(406, { body: '' });
+  });
 };
 
 /** @throws ApiError 406, 411, 413. */
@@ -37,6 +40,8 @@ async function readNames(request: ProxyRequest): Promise<Doomed[]> {
   return lines.map((line) => {
     if (line.length > MOST_LINE_BYTES) throw refusal(400, { body: 'Invalid File Name' });
     const name = decode(line);
-    return name === undefined ? { name: line, error: { status: 412, message: '412 Precondition Failed' } } : { name };
+    return name === undefined
+      ? { name: line, error: { status: 412, message: '412 Precondition Failed', shownAs: line } }
+      : { name };
   });
 }

@@ -9,7 +9,7 @@ import { concurrently } from './concurrently.ts';
 /** What to delete, `container[/object]`; with an error, it is only reported. */
 export interface Doomed {
   name: string;
-  error?: { status: number; message: string };
+  error?: { status: number; message: string /** Percent-encoded; from `name` where absent. */; shownAs?: string };
 }
 
 /**
@@ -61,10 +61,10 @@ class Tally {
   private readonly errors: [string, string][] = [];
   private worst = 400;
 
-  count(name: string, status: number, message?: string): void {
+  count(name: string, status: number, message?: string, shownAs = encodePath(name)): void {
     if (status < 300) this.deleted += 1;
     else if (status === 404) this.notFound += 1;
-    else this.errors.push([encodePath(name), message ?? statusLineOf(status)]);
+    else this.errors.push([shownAs, message ?? statusLineOf(status)]);
     if (status >= 500) this.worst = 502;
     if (this.errors.length >= MOST_FAILED_DELETES)
       throw new ApiError({ status: 400, code: 'BadRequest', message: 'Max delete failures exceeded' });
@@ -94,7 +94,8 @@ class Tally {
 
 async function deleteOne(request: ProxyRequest, next: Handler, doomed: Doomed, tally: Tally): Promise<void> {
   if (doomed.error) {
-    tally.count(doomed.name, doomed.error.status, doomed.error.message);
+    const { status, message, shownAs } = doomed.error;
+    tally.count(doomed.name, status, message, shownAs);
     return;
   }
   if (doomed.name.includes('\0')) {

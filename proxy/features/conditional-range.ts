@@ -20,22 +20,27 @@ export const conditionalRange: Feature = (next) => async (request) => {
   if (request.path.object === undefined || !isRead) return next(request);
   const response = await next(request).catch((error: unknown) => {
     if (isNotFound(error) && matches(request.headers['if-match'], undefined))
-      return { status: 412, headers: {} } satisfies ProxyResponse as ProxyResponse;
+      return { status: 412, headers: {}, body: contentOf('') } satisfies ProxyResponse as ProxyResponse;
     throw error;
   });
   if (response.status !== 200) return response;
   const status = conditionStatus(request.headers, response.headers);
   if (status === undefined) return request.method === 'GET' ? applyRange(request, response) : response;
   await response.body?.close();
-  return { status, headers: response.headers, body: contentOf('') };
+  return { status, headers: status === 412 ? refusedHeaders(response.headers) : response.headers, body: contentOf('') };
 };
+
+/** A refusal describes the object, and is a page of its own. */
+function refusedHeaders({ 'accept-ranges': _, ...headers }: Headers): Headers {
+  return { ...headers, 'content-type': HTML };
+}
 
 /** 304 or 412 where a condition of the request says so of the object that `answer` describes. */
 export function conditionStatus(headers: Headers, answer: Headers): 304 | 412 | undefined {
   const etag = normalizeEtag(answer['etag'] ?? '');
   const { 'if-none-match': ifNoneMatch, 'if-match': ifMatch } = headers;
   if (matches(ifNoneMatch, etag)) return 304;
-  if (ifMatch?.trim() && !matches(ifMatch, etag)) return 412;
+  if (ifMatch !== undefined && !matches(ifMatch, etag)) return 412;
   const { 'if-modified-since': modifiedSince, 'if-unmodified-since': unmodifiedSince } = headers;
   if (modifiedSince === undefined && unmodifiedSince === undefined) return undefined;
   const modified = Date.parse(answer['last-modified'] ?? '');
@@ -72,7 +77,8 @@ async function applyRange(request: ProxyRequest, response: ProxyResponse): Promi
   const [range, ...more] = ranges;
   if (!range) {
     await body.close();
-    const headers = { ...response.headers, 'content-type': HTML, 'content-range': `bytes */${sizeBytes}` };
+    // The page has the type of the object, as in Swift.
+    const headers = { ...response.headers, 'content-range': `bytes */${sizeBytes}` };
     return { status: 416, headers, body: contentOf(pageOf(416)) };
   }
   // "The last n bytes" of nothing are all of it, and have no positions that Content-Range could name.

@@ -74,17 +74,7 @@ async function copyFrom(request: ProxyRequest, next: Handler, mostBytes: number)
 function sourceRequest(request: ProxyRequest, path: ResourcePath, headers: Headers): ProxyRequest {
   const query = new Map(request.query);
   if (query.get('multipart-manifest') === 'get') query.set('format', 'raw');
-  const { 'if-none-match': ifNoneMatch, ...others } = headers;
-  // `*` is about the destination: nothing may be there.
-  const condition = ifNoneMatch === undefined || ifNoneMatch === '*' ? {} : { 'if-none-match': ifNoneMatch };
-  return {
-    ...request,
-    method: 'GET',
-    path,
-    query,
-    headers: { ...others, ...condition, 'x-newest': 'true' },
-    body: NO_BODY,
-  };
+  return { ...request, method: 'GET', path, query, headers: { ...headers, 'x-newest': 'true' }, body: NO_BODY };
 }
 
 async function* none(): AsyncGenerator<Uint8Array> {}
@@ -121,7 +111,7 @@ function sinkRequest(request: ProxyRequest, source: ProxyResponse, body: Request
     if (!NOT_COPIED.has(name) && (!isFresh || isSysmeta)) headers[name] = value;
   }
   Object.assign(headers, request.headers);
-  for (const name of ABOUT_SOURCE) if (name !== 'if-none-match' || headers[name] !== '*') delete headers[name];
+  for (const name of ABOUT_SOURCE) delete headers[name];
   delete headers['transfer-encoding'];
   headers['content-length'] = String(body.sizeBytes);
   headers['content-type'] = request.headers['content-type'] || (source.headers['content-type'] ?? '');

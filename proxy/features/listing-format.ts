@@ -10,7 +10,7 @@ import {
   type ProxyResponse,
 } from '../message.ts';
 import { bestMatch } from './accept.ts';
-import { escapeXml } from './xml.ts';
+import { escapeXml, escapeXmlText } from './xml.ts';
 
 type Row = Readonly<Record<string, string | number>>;
 
@@ -58,9 +58,13 @@ async function render(contentType: string, page: ListingPage, { path }: ProxyReq
   if (contentType === 'application/json') return jsonOf(page);
   if (contentType === 'text/plain') return renderEach(page, (rows) => `${rows.map(nameOf).join('\n')}\n`);
   const isAccount = path.container === undefined;
+  const container = `<container name="${escapeXml(path.container ?? '')}"`;
+  // Letter by letter what Swift's serializer makes of an element without children.
   const [open, close] = isAccount
     ? [`<account name="${escapeXml(path.account)}">\n`, '</account>']
-    : [`<container name="${escapeXml(path.container ?? '')}">`, '</container>'];
+    : page.chunks.length === 0
+      ? [`${container} />`, '']
+      : [`${container}>`, '</container>'];
   const xmlOf = isAccount ? (row: Row) => `${containerXml(row)}\n` : objectXml;
   const textOf = (rows: readonly string[]) => rows.map((row) => xmlOf(JSON.parse(row) as Row)).join('');
   return renderEach(page, textOf, `<?xml version="1.0" encoding="UTF-8"?>\n${open}`, close);
@@ -111,7 +115,7 @@ function nameStart(row: string): number {
 function objectXml(row: Row): string {
   if (row['subdir'] !== undefined) {
     const name = escapeXml(String(row['subdir']));
-    return `<subdir name="${name}"><name>${name}</name></subdir>`;
+    return `<subdir name="${name}"><name>${escapeXmlText(String(row['subdir']))}</name></subdir>`;
   }
   return `<object>${fields(row, ['name', 'hash', 'bytes', 'content_type', 'last_modified'])}</object>`;
 }
@@ -122,7 +126,7 @@ function containerXml(row: Row): string {
 }
 
 function fields(row: Row, names: readonly string[]): string {
-  return names.map((name) => `<${name}>${escapeXml(String(row[name] ?? ''))}</${name}>`).join('');
+  return names.map((name) => `<${name}>${escapeXmlText(String(row[name] ?? ''))}</${name}>`).join('');
 }
 
 /** Content that is in memory, in parts. @param release what is to be done when nobody reads it any more. */

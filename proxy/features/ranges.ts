@@ -24,7 +24,7 @@ export function parseRange(header: string | undefined): RangeSpec[] | undefined 
   if (!text.toLowerCase().startsWith('bytes=')) return undefined;
   const specs: RangeSpec[] = [];
   for (const part of text.slice(6).split(',')) {
-    const match = /^(\d{0,16})-(\d{0,16})$/.exec(part);
+    const match = /^(\d*)-(\d*)$/.exec(part);
     if (!match) return undefined;
     const first = match[1] ? Number(match[1]) : undefined;
     const last = match[2] ? Number(match[2]) : undefined;
@@ -56,8 +56,14 @@ export function satisfiableRanges(specs: readonly RangeSpec[], sizeBytes: number
 function countOverlaps(ranges: readonly ByteRange[]): number {
   let overlaps = 0;
   for (const [index, left] of ranges.entries())
-    for (const right of ranges.slice(index + 1)) if (left.start < right.end && right.start < left.end) overlaps += 1;
+    for (const right of ranges.slice(index + 1))
+      if (reachesInto(left, right) || reachesInto(right, left)) overlaps += 1;
   return overlaps;
+}
+
+/** Whether `right` begins or ends within `left`. The same range again does neither: Swift's rule, letter by letter. */
+function reachesInto(left: ByteRange, right: ByteRange): boolean {
+  return (left.start < right.start && right.start < left.end) || (left.start < right.end && right.end < left.end);
 }
 
 /** `bytes 0-9/100`. */

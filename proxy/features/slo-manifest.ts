@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { plainRefusal } from '../errors.ts';
+import { plainRefusal, refusal } from '../errors.ts';
 import { parseRange, type RangeSpec, satisfiableRanges } from './ranges.ts';
 
 /** An element of a manifest as a client sends it. */
@@ -34,7 +34,7 @@ const PATH_KEYS: ReadonlySet<string> = new Set(['path', 'etag', 'size_bytes', 'r
  */
 export function parseManifest(body: string, self: string): SentSegment[] {
   const list = parseJson(body);
-  if (!Array.isArray(list)) throw plainRefusal(400, 'Manifest must be a list.\n');
+  if (!Array.isArray(list)) throw refusal(400, { body: 'Manifest must be a list.\n' });
   const errors: string[] = [];
   const segments = list.flatMap((element: unknown, index): SentSegment[] => {
     const segment = parseSegment(element, { isLast: index === list.length - 1, self });
@@ -52,7 +52,7 @@ function parseJson(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch {
-    throw plainRefusal(400, 'Manifest must be valid JSON.\n');
+    throw refusal(400, { body: 'Manifest must be valid JSON.\n' });
   }
 }
 

@@ -145,9 +145,8 @@ async function store(request: ProxyRequest, segments: readonly StoredSegment[], 
       'x-static-large-object': 'True',
       [SLO_ETAG_HEADER]: etag,
       [SLO_SIZE_HEADER]: String(sizeBytes),
-      // The listing shows the whole, not its manifest.
-      [LISTED_AS.etag]: `${bodyEtag}; slo_etag=${etag}`,
-      [LISTED_AS.sizeBytes]: String(sizeBytes),
+      // The listing shows the whole, not its manifest; what is counted is the manifest: the segments are counted where they are.
+      [LISTED_AS.etag]: `${bodyEtag}; slo_etag=${etag}; slo_size=${sizeBytes}`,
     },
   });
   return { ...response, headers: { ...response.headers, etag: `"${etag}"` } };

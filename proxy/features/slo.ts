@@ -32,15 +32,23 @@ export const slo: Feature = (next) => {
   return handler;
 };
 
-/** A listing row shows a manifest's own ETag as `hash` and that of the whole as `slo_etag`. */
+/** A listing row shows a manifest's own ETag as `hash`, the ETag of the whole as `slo_etag`, and its length. */
 function withLargeEtags(response: ProxyResponse): ProxyResponse {
   const { rows } = response;
   if (!rows) return response;
   const changed = changeRows(rows, '; slo_etag=', (row) => {
     const { etag, parameters } = splitEtag(String(row['hash']));
     const sloEtag = parameters.get('slo_etag');
+    const sloSize = parameters.get('slo_size');
     parameters.delete('slo_etag');
-    return { ...row, hash: joinEtag(etag, parameters), slo_etag: `"${sloEtag}"` };
+    parameters.delete('slo_size');
+    const bytes = sloSize === undefined ? row['bytes'] : Number(sloSize);
+    return {
+      ...row,
+      hash: joinEtag(etag, parameters),
+      ...(bytes === undefined ? {} : { bytes }),
+      slo_etag: `"${sloEtag}"`,
+    };
   });
   return { ...response, rows: changed };
 }

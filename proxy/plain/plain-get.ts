@@ -8,7 +8,7 @@ import { openPlainContainer } from './plain-container.ts';
 
 /**
  * Answers a GET or HEAD at once where all that it needs is in this thread's memory: the caller, the container, the object's state and,
- * for a GET, its whole body; and where it is answered 200, 206 with one range, 304 or 412.
+ * for a GET, its whole body; and where it is answered 200, 206 with one range, or 304.
  *
  * @returns whether it did; if not, nothing was sent.
  */
@@ -65,8 +65,9 @@ function answerConditional(exchange: Exchange, reading: ObjectReading, head: Obj
   const { sizeBytes } = reading.state;
   const headers = decodeHeaders(exchange.request.headers);
   const status = conditionStatus(headers, head.headers);
+  if (status === 412) return false;
   if (status !== undefined) {
-    exchange.answer(status, head.lines, status === 304 && !isHead ? undefined : 0, undefined);
+    exchange.answer(status, head.lines, isHead ? 0 : undefined, undefined);
     return true;
   }
   if (isHead) {

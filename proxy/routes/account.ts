@@ -75,7 +75,6 @@ function accountHeaders(info: AccountInfo, policies: Policies, isOwner: boolean)
     'x-account-object-count': String(info.objectCount),
     'x-account-bytes-used': String(info.bytesUsed),
     'x-timestamp': info.createdAt,
-    'x-put-timestamp': info.createdAt,
     'accept-ranges': 'bytes',
   };
   for (const usage of info.policies) {

@@ -124,7 +124,6 @@ function containerHeaders(info: ContainerInfo, policies: Policies, isOwner: bool
     'x-container-object-count': String(info.objectCount),
     'x-container-bytes-used': String(info.bytesUsed),
     'x-timestamp': info.createdAt,
-    'x-put-timestamp': info.putTimestamp,
     'last-modified': httpDateOf(info.putTimestamp),
     'accept-ranges': 'bytes',
   };

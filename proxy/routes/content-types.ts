@@ -1,3 +1,5 @@
+import { posix } from 'node:path';
+
 /** Media types by file name extension, for objects that come without one. Spec: IANA, "Media Types". */
 const TYPES: Readonly<Record<string, string>> = {
   '.7z': 'application/x-7z-compressed',
@@ -6,7 +8,6 @@ const TYPES: Readonly<Record<string, string>> = {
   '.avif': 'image/avif',
   '.bin': 'application/octet-stream',
   '.bmp': 'image/bmp',
-  '.bz2': 'application/x-bzip2',
   '.c': 'text/x-csrc',
   '.css': 'text/css',
   '.csv': 'text/csv',
@@ -15,7 +16,6 @@ const TYPES: Readonly<Record<string, string>> = {
   '.epub': 'application/epub+zip',
   '.flac': 'audio/flac',
   '.gif': 'image/gif',
-  '.gz': 'application/gzip',
   '.h': 'text/x-chdr',
   '.htm': 'text/html',
   '.html': 'text/html',
@@ -66,15 +66,32 @@ const TYPES: Readonly<Record<string, string>> = {
   '.xls': 'application/vnd.ms-excel',
   '.xlsx': 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
   '.xml': 'application/xml',
-  '.xz': 'application/x-xz',
   '.yaml': 'application/yaml',
   '.yml': 'application/yaml',
   '.zip': 'application/zip',
   '.zst': 'application/zstd',
 };
 
-/** @param extension with its dot, as the name has it. */
-export function guessContentType(extension: string): string {
-  const lower = extension.toLowerCase();
+/** What compresses: the type is that of what is inside. */
+const COMPRESSIONS: ReadonlySet<string> = new Set(['.gz', '.z', '.bz2', '.xz', '.br']);
+/** Short for two of them. */
+const SHORT_FOR: Readonly<Record<string, string>> = {
+  '.svgz': '.svg',
+  '.tgz': '.tar',
+  '.taz': '.tar',
+  '.tz': '.tar',
+  '.tbz2': '.tar',
+  '.txz': '.tar',
+};
+
+/**
+ * The media type by an object's name.
+ *
+ * Spec: Swift, which asks Python's `mimetypes` (`a.tar.gz` is a tar file; `a.gz` alone is anything).
+ */
+export function guessContentType(name: string): string {
+  let lower = posix.extname(name).toLowerCase();
+  if (COMPRESSIONS.has(lower)) lower = posix.extname(name.slice(0, -lower.length)).toLowerCase();
+  lower = SHORT_FOR[lower] ?? lower;
   return Object.hasOwn(TYPES, lower) ? (TYPES[lower] as string) : 'application/octet-stream';
 }

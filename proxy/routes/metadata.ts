@@ -1,4 +1,5 @@
 import { plainRefusal } from '../errors.ts';
+import { titleCase } from '../http/header-text.ts';
 import {
   MOST_HEADER_BYTES,
   MOST_META_COUNT,
@@ -30,9 +31,10 @@ export function checkMetadata(headers: Headers, kind: MetadataKind): void {
     if (value.includes('\uFFFD')) throw plainRefusal(400, 'Metadata must be valid UTF-8');
     count += 1;
     overall += name.length + valueBytes;
-    if (name.length > MOST_META_NAME_BYTES) throw plainRefusal(400, `Metadata name too long: ${prefix}${name}`);
+    if (name.length > MOST_META_NAME_BYTES)
+      throw plainRefusal(400, `Metadata name too long: ${prefix}${titleCase(name)}`);
     if (valueBytes > MOST_META_VALUE_BYTES)
-      throw plainRefusal(400, `Metadata value longer than ${MOST_META_VALUE_BYTES}: ${prefix}${name}`);
+      throw plainRefusal(400, `Metadata value longer than ${MOST_META_VALUE_BYTES}: ${prefix}${titleCase(name)}`);
     if (count > MOST_META_COUNT) throw plainRefusal(400, `Too many metadata items; max ${MOST_META_COUNT}`);
     if (overall > MOST_META_OVERALL_BYTES)
       throw plainRefusal(400, `Total metadata too large; max ${MOST_META_OVERALL_BYTES}`);

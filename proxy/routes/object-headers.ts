@@ -50,13 +50,13 @@ const LARGEST_DELETE_AT = 9_999_999_999;
 export function parseDeleteAt(headers: Headers, clock: Clock): string | undefined {
   const nowSeconds = clock.nowMs() / 1000;
   const after = headers['x-delete-after'];
-  if (after !== undefined && after !== '') {
+  if (after !== undefined) {
     const seconds = parseInteger(after, 'X-Delete-After');
     if (Math.floor(nowSeconds + seconds) <= nowSeconds) throw plainRefusal(400, 'X-Delete-After in past');
     return String(Math.min(Math.floor(nowSeconds + seconds), LARGEST_DELETE_AT)).padStart(10, '0');
   }
   const at = headers['x-delete-at'];
-  if (at === undefined || at === '') return undefined;
+  if (at === undefined) return undefined;
   const seconds = parseInteger(at, 'X-Delete-At');
   if (seconds <= nowSeconds) throw plainRefusal(400, 'X-Delete-At in past');
   return String(Math.min(seconds, LARGEST_DELETE_AT)).padStart(10, '0');

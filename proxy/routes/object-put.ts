@@ -1,4 +1,3 @@
-import { posix } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import { httpDateOf } from '../../common/timestamp.ts';
 import { putObject as storeObject } from '../actions/put-object.ts';
@@ -80,7 +79,7 @@ function contentTypeOf(headers: Headers, object: string, isOwn: boolean): string
       throw refusal(400, { body: 'Invalid Content-Type, swift_* is not a valid parameter name.' });
     return sent;
   }
-  return guessContentType(posix.extname(object));
+  return guessContentType(object);
 }
 
 /** MD5 that a client says the body has, lower case hex. */

@@ -1,4 +1,4 @@
-import { refusal } from '../errors.ts';
+import { plainRefusal, refusal } from '../errors.ts';
 import type { ResourcePath } from '../message.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -35,7 +35,7 @@ export function parseTarget(url: string): Target {
   };
 }
 
-/** @throws ApiError 412 naming a parameter that is not UTF-8. */
+/** @throws ApiError 400 naming a parameter that is not UTF-8. */
 export function parseQuery(text: string): ReadonlyMap<string, string> {
   const query = new Map<string, string>();
   for (const part of text.split('&')) {
@@ -44,7 +44,7 @@ export function parseQuery(text: string): ReadonlyMap<string, string> {
     const decodedName = decode(name);
     const decodedValue = decode(value);
     if (decodedName === undefined || decodedValue === undefined)
-      throw refusal(412, { body: `"${decodedName ?? 'query'}" parameter not valid UTF-8` });
+      throw plainRefusal(400, `"${decodedName ?? 'query'}" parameter not valid UTF-8`);
     query.set(decodedName, decodedValue);
   }
   return query;

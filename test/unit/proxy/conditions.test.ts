@@ -82,7 +82,7 @@ describe('conditions and ranges', () => {
   it('an indecent number of ranges is 416', async () => {
     const many = Array.from({ length: 51 }, (_, index) => `${index % 26}-${index % 26}`).join(',');
     expect((await get({ range: `bytes=${many}` })).status).toBe(416);
-    expect((await get({ range: 'bytes=0-5,0-5,0-5' })).status).toBe(416);
+    expect((await get({ range: 'bytes=0-5,1-6,2-7' })).status).toBe(416);
   });
 
   it('a suffix of an empty object is all of it', async () => {

@@ -239,7 +239,7 @@ describe('large objects', () => {
         'Number Not Found': 2,
         'Response Body': '',
         'Response Status': '400 Bad Request',
-        Errors: [['%25ff', '412 Precondition Failed']],
+        Errors: [['%ff', '412 Precondition Failed']],
       });
     });
 

@@ -1,0 +1,48 @@
+import { get, head, post, put } from '../steps.mjs';
+
+const etag = '0a2e9eb3ad5f1d1f5f3c2e5f6d1d5f2b';
+const conditions = [
+  { 'If-Match': '{etag}' },
+  { 'If-Match': '"{etag}"' },
+  { 'If-Match': '*' },
+  { 'If-Match': etag },
+  { 'If-Match': `${etag}, {etag}` },
+  { 'If-Match': 'W/"{etag}"' },
+  { 'If-Match': '' },
+  { 'If-None-Match': '{etag}' },
+  { 'If-None-Match': '"{etag}"' },
+  { 'If-None-Match': '*' },
+  { 'If-None-Match': etag },
+  { 'If-None-Match': `${etag}, "{etag}"` },
+  { 'If-None-Match': 'W/"{etag}"' },
+  { 'If-Modified-Since': '{modified}' },
+  { 'If-Modified-Since': 'Sat, 01 Jan 2000 00:00:00 GMT' },
+  { 'If-Modified-Since': 'Fri, 31 Dec 2099 00:00:00 GMT' },
+  { 'If-Modified-Since': 'nonsense' },
+  { 'If-Modified-Since': 'Friday, 31-Dec-99 00:00:00 GMT' },
+  { 'If-Unmodified-Since': '{modified}' },
+  { 'If-Unmodified-Since': 'Sat, 01 Jan 2000 00:00:00 GMT' },
+  { 'If-Unmodified-Since': 'Fri, 31 Dec 2099 00:00:00 GMT' },
+  { 'If-Unmodified-Since': 'nonsense' },
+  { 'If-None-Match': etag, 'If-Modified-Since': '{modified}' },
+  { 'If-None-Match': '{etag}', 'If-Modified-Since': 'Sat, 01 Jan 2000 00:00:00 GMT' },
+  { 'If-Match': '{etag}', 'If-Unmodified-Since': 'Sat, 01 Jan 2000 00:00:00 GMT' },
+  { 'If-Match': etag, 'If-None-Match': '{etag}' },
+  { 'If-Match': etag, Range: 'bytes=0-1' },
+  { 'If-None-Match': '{etag}', Range: 'bytes=0-1' },
+  { 'If-Range': '{etag}', Range: 'bytes=0-1' },
+  { 'If-Range': '"{etag}"', Range: 'bytes=0-1' },
+  { 'If-Range': `"${etag}"`, Range: 'bytes=0-1' },
+  { 'If-Range': '{modified}', Range: 'bytes=0-1' },
+  { 'If-Range': 'Sat, 01 Jan 2000 00:00:00 GMT', Range: 'bytes=0-1' },
+];
+
+export default [
+  put('/cond'),
+  put('/cond/o', 'conditional', {}, { capture: { etag: 'etag', modified: 'last-modified' } }),
+  ...conditions.map((headers) => get('/cond/o', headers)),
+  ...conditions.map((headers) => head('/cond/o', headers)),
+  get('/cond/none', { 'If-None-Match': '*' }),
+  get('/cond/none', { 'If-Match': '*' }),
+  post('/cond/o', { 'If-Match': etag }),
+];
