@@ -1,6 +1,7 @@
 import { invariant } from '../common/errors.ts';
 
-const SLOTS = 4096;
+/** Slots that the names of a node's containers share. */
+export const CONTAINER_SLOTS = 4096;
 
 /**
  * Counts changes of containers' own records (made, changed, removed; not their rows), and of accounts' (under the container name ''), by
@@ -16,23 +17,23 @@ export interface ContainerChanges {
 }
 
 export function openContainerChanges(
-  buffer: SharedArrayBuffer = new SharedArrayBuffer(SLOTS * Int32Array.BYTES_PER_ELEMENT),
+  buffer: SharedArrayBuffer = new SharedArrayBuffer(CONTAINER_SLOTS * Int32Array.BYTES_PER_ELEMENT),
 ): ContainerChanges {
-  invariant(buffer.byteLength === SLOTS * Int32Array.BYTES_PER_ELEMENT, 'the container changes have another size');
+  invariant(buffer.byteLength === CONTAINER_SLOTS * Int32Array.BYTES_PER_ELEMENT, 'the container changes have another size');
   const counts = new Int32Array(buffer);
   return {
     buffer,
-    current: (account, container) => Atomics.load(counts, slotOf(account, container)),
+    current: (account, container) => Atomics.load(counts, containerSlotOf(account, container)),
     bump: (account, container) => {
-      Atomics.add(counts, slotOf(account, container), 1);
+      Atomics.add(counts, containerSlotOf(account, container), 1);
     },
   };
 }
 
 /** FNV-1a over UTF-16 units. Spec: draft-eastlake-fnv. */
-function slotOf(account: string, container: string): number {
+export function containerSlotOf(account: string, container: string): number {
   let hash = 0x811c9dc5;
   for (const text of [account, '/', container])
     for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  return (hash >>> 0) % SLOTS;
+  return (hash >>> 0) % CONTAINER_SLOTS;
 }

@@ -35,6 +35,18 @@ export interface ListingStore {
   applyObjectRows(target: ContainerTarget, rows: readonly ObjectRow[]): Promise<void>;
   /** The same for many containers and replicas at once: one outcome for each update, in their order. Rejects only as a whole. */
   applyObjectUpdates(updates: readonly ObjectUpdate[]): Promise<UpdateOutcome[]>;
+  /**
+   * The same, answered before rows are durable where every reader sees them already; only a store in this process can.
+   *
+   * @returns outcomes, and who may be asked when the rows that were `taken` are durable: until then the sender keeps what it sent.
+   */
+  takeObjectUpdates?(updates: readonly ObjectUpdate[]): Promise<TakenUpdates>;
+}
+
+export interface TakenUpdates {
+  outcomes: readonly (readonly (UpdateOutcome[number] | 'taken')[])[];
+  /** @param then is called once: whether this call's rows on the device are durable, or nobody knows. */
+  whenWritten(device: string, then: (durable: boolean) => void): void;
 }
 
 /** One row for some replicas of its container on this node: they get the same. */

@@ -1,5 +1,11 @@
 /** Changes of one device that wait for its writer; what is beyond is refused. */
 export const MOST_QUEUED_CHANGES = 20_000;
+/** Rows that were taken are written at the latest after so long, milliseconds, all that came meanwhile in one synced batch. */
+export const TAKEN_DELAY_MS = 50;
+/** Rows of one device that may wait for that; the senders of what is beyond wait for its batch. */
+export const MOST_TAKEN_ROWS = 8192;
+/** How often those who sent taken rows look whether they are durable, milliseconds. */
+export const TAKEN_CHECK_MS = 25;
 /** Changes that share one synced batch. */
 export const MOST_CHANGES_PER_BATCH = 512;
 /** A batch with this many writes takes no further change. */

@@ -1,6 +1,6 @@
 import { invariant } from '../common/errors.ts';
 import type { EncodedUpdate } from './actions/apply-object-updates.ts';
-import type { ObjectUpdate, UpdateOutcome } from './contract.ts';
+import type { ObjectUpdate, TakenUpdates } from './contract.ts';
 import { assertName } from './store/keys.ts';
 import { encodeRowUpdate, keyedUpdate } from './store/object-rows.ts';
 
@@ -41,24 +41,27 @@ export function unpackUpdates(packed: string): EncodedUpdate[] {
   return updates;
 }
 
-const LETTERS = { listed: 'l', gone: 'g', failed: 'f' } as const;
+const LETTERS = { listed: 'l', taken: 't', gone: 'g', failed: 'f' } as const;
+const MEANINGS = { l: 'listed', t: 'taken', g: 'gone', f: 'failed' } as const;
 
 /** One letter for each replica of each update. */
-export function packOutcomes(outcomes: readonly UpdateOutcome[]): string {
+export function packOutcomes(outcomes: TakenUpdates['outcomes']): string {
   let packed = '';
   for (const outcome of outcomes) for (const each of outcome) packed += LETTERS[each];
   return packed;
 }
 
-/** @param updates those that the outcomes are of. */
-export function unpackOutcomes(packed: string, updates: readonly ObjectUpdate[]): UpdateOutcome[] {
+/** @param updates those that the outcomes are of, which are of the kinds that their call answers. */
+export function unpackOutcomes<O extends keyof typeof LETTERS>(
+  packed: string,
+  updates: readonly ObjectUpdate[],
+): (readonly O[])[] {
   let next = 0;
   return updates.map(({ replicas }) =>
     replicas.map(() => {
-      const letter = packed[next];
+      const letter = packed[next] as keyof typeof MEANINGS;
       next += 1;
-      if (letter === LETTERS.listed) return 'listed';
-      return letter === LETTERS.gone ? 'gone' : 'failed';
+      return MEANINGS[letter] as O;
     }),
   );
 }

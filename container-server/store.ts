@@ -5,7 +5,13 @@ import { invariant } from '../common/errors.ts';
 import type { Logger } from '../common/log.ts';
 import { applyContainerRows } from './actions/apply-container-rows.ts';
 import { applyObjectRows } from './actions/apply-object-rows.ts';
-import { applyObjectUpdates, encodeUpdates, type UpdatesContext } from './actions/apply-object-updates.ts';
+import {
+  applyObjectUpdates,
+  encodeUpdates,
+  type TakingContext,
+  takeObjectUpdates,
+  type UpdatesContext,
+} from './actions/apply-object-updates.ts';
 import { createContainer } from './actions/create-container.ts';
 import { accountInfo, containerInfo, listContainers, listObjects } from './actions/read-listing.ts';
 import { removeAccount } from './actions/remove-account.ts';
@@ -22,6 +28,7 @@ import { AccountReporter } from './store/account-reporter.ts';
 import { ListingDatabase, type WriteBatch } from './store/database.ts';
 import { encodeUpdate } from './store/object-rows.ts';
 import { reclaim } from './store/reclaim.ts';
+import { openTakenRows, type TakenRows } from './taken-rows.ts';
 
 export interface ListingStoreDeps {
   /** This node's devices; `path` must exist (a disk that is not mounted is not written below). */
@@ -33,6 +40,8 @@ export interface ListingStoreDeps {
   listingStoreAt(address: { ip: string; port: number }): Pick<ListingStore, 'applyContainerRows'>;
   /** Bumped when a container's own record has changed. */
   changes?: ContainerChanges;
+  /** What other threads are told of rows that are not written yet. */
+  taken?: TakenRows;
   /** Replaced by tests that watch what becomes durable. */
   writeBatch?: WriteBatch;
 }
@@ -40,6 +49,10 @@ export interface ListingStoreDeps {
 export interface LocalListingStore extends ListingStore {
   /** `applyObjectUpdates` for other threads: see packed-updates.ts. */
   applyPackedUpdates(packed: string): Promise<string>;
+  /** `takeObjectUpdates` for other threads, who look at the shared `TakenRows`. */
+  takePackedUpdates(packed: string): Promise<TakenCall>;
+  /** Resolves when what was taken for the device is written. @throws DeviceUnavailable. */
+  writeTaken(device: string): Promise<void>;
   /** Takes up reports that a crash left unsent, then the background work. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -47,6 +60,12 @@ export interface LocalListingStore extends ListingStore {
   reportCounts(): Promise<void>;
   /** Forgets what was deleted longer ago than `reclaim_age_s`. */
   reclaim(): Promise<void>;
+}
+
+/** The ticket of all its taken rows, and its outcomes: see packed-updates.ts. */
+export interface TakenCall {
+  ticket: number;
+  outcomes: string;
 }
 
 interface OpenDevice {
@@ -92,6 +111,37 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
     note: (device, account, container) => find({ device }).reporter.note(account, container),
     onFailure: (device, error) => deps.logger.warn({ err: error, device }, 'rows could not be listed'),
   };
+  const taken = deps.taken ?? openTakenRows(deps.devices.map(({ name }) => name));
+  let lastTicket = 0;
+  const takingAs = (ticket: number): TakingContext => ({
+    ...updating,
+    take: (name, { onWritten, onFailed, ...change }) => {
+      const database = devices.get(name)?.database;
+      const end = () => {
+        for (const { account, container } of change.containers) taken.ended(account, container);
+      };
+      for (const { account, container } of change.containers) taken.began(account, container);
+      const isTaken = database?.take({
+        ...change,
+        ticket,
+        onWritten: () => {
+          taken.wrote(name, ticket);
+          end();
+          onWritten();
+        },
+        onFailed: (error) => {
+          end();
+          onFailed(error);
+        },
+      });
+      if (!isTaken) end();
+      return isTaken ?? false;
+    },
+  });
+  const writeTaken = (device: string) => find({ device }).database.change(async () => undefined);
+  const allWritten = async ({ device, account, container }: ContainerTarget) => {
+    if (taken.isUnwritten(account, container)) await writeTaken(device);
+  };
   let reclaimTimer: NodeJS.Timeout | undefined;
   let reclaiming: Promise<void> = Promise.resolve();
 
@@ -102,7 +152,10 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
     removeAccount: async (target, removal) => removeAccount(find(target).database, target, removal),
     listContainers: async (target, query) => listContainers(find(target).database.db, target, query),
     applyContainerRows: async (target, rows) => applyContainerRows(find(target).database, target, rows),
-    containerInfo: async (target) => containerInfo(find(target).database.db, target),
+    containerInfo: async (target) => {
+      await allWritten(target);
+      return containerInfo(find(target).database.db, target);
+    },
     createContainer: async (target, creation) => {
       const { database, reporter } = find(target);
       const result = await changing(target, createContainer(database, target, creation));
@@ -115,7 +168,10 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
       await changing(target, removeContainer(database, target, removal));
       await reporter.reportNow(target.account, target.container);
     },
-    listObjects: async (target, query) => listObjects(find(target).database.db, target, query),
+    listObjects: async (target, query) => {
+      await allWritten(target);
+      return listObjects(find(target).database.db, target, query);
+    },
     applyObjectRows: async (target, rows) => {
       invariant(rows.length <= MOST_ROWS_PER_CALL, `${rows.length} rows in one call`);
       const { database, reporter } = find(target);
@@ -129,6 +185,12 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
       return applyObjectUpdates(updating, encodeUpdates(updates));
     },
     applyPackedUpdates: async (packed) => packOutcomes(await applyObjectUpdates(updating, unpackUpdates(packed))),
+    takePackedUpdates: async (packed) => {
+      lastTicket += 1;
+      const ticket = lastTicket;
+      return { ticket, outcomes: packOutcomes(await takeObjectUpdates(takingAs(ticket), unpackUpdates(packed))) };
+    },
+    writeTaken,
     start: async () => {
       for (const { reporter } of devices.values()) await reporter.start();
       reclaimTimer = setInterval(() => {

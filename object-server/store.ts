@@ -34,7 +34,7 @@ export interface ObjectStoreDeps {
   logger: Logger;
   config: ObjectServerConfig;
   /** Where container replicas are. */
-  listingStoreAt(address: { ip: string; port: number }): Pick<ListingStore, 'applyObjectUpdates'>;
+  listingStoreAt(address: { ip: string; port: number }): Pick<ListingStore, 'applyObjectUpdates' | 'takeObjectUpdates'>;
   /**
    * Whether this thread recovers the devices, keeps them in order and sends pending listing updates: exactly one thread of a process
    * does. Its `start` must have resolved before the others' begins; its `stop` comes last, or what the others did after it is replayed.

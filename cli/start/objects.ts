@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type ContainerChanges, openContainerChanges } from '../../container-server/changes.ts';
 import { buildContainerServer } from '../../container-server/service.ts';
 import { type LocalListingStore, openListingStore } from '../../container-server/store.ts';
+import { openTakenRows, type TakenRows } from '../../container-server/taken-rows.ts';
 import { openDeviceShare } from '../../object-server/engine/shared-state.ts';
 import type { RootSecrets } from '../../proxy/encryption/root-secrets.ts';
 import { createNodeDirectory } from '../node-directory.ts';
@@ -15,11 +16,13 @@ import type { Running, TrustingNode } from './node.ts';
 export interface NodeListings {
   store: LocalListingStore;
   changes: ContainerChanges;
+  taken: TakenRows;
 }
 
 /** The listing thread's part: one writer for all listings of this node, on the main thread. */
 export async function openListings(node: TrustingNode): Promise<NodeListings> {
   const changes = openContainerChanges();
+  const taken = openTakenRows(node.file.devices);
   for (const name of node.file.devices)
     await mkdir(join(node.dataPath, 'devices', name), { recursive: true, mode: 0o700 });
   const directory = createNodeDirectory({
@@ -35,9 +38,10 @@ export async function openListings(node: TrustingNode): Promise<NodeListings> {
     config: node.config['container-server'],
     listingStoreAt: directory.listingStoreAt,
     changes,
+    taken,
   });
   await store.start();
-  return { store, changes };
+  return { store, changes, taken };
 }
 
 /** Serves this node's listings to other nodes. */
@@ -77,6 +81,7 @@ export async function startDataPath(
       objectServer: config['object-server'],
       epoch: node.epoch.buffer,
       containerChanges: listings.changes.buffer,
+      takenRows: listings.taken.buffer,
       deviceShares: Object.fromEntries(node.file.devices.map((name) => [name, openDeviceShare().buffer])),
       authUrl: node.authUrl,
       publicProxyUrl: node.publicUrl('proxy'),
@@ -105,5 +110,7 @@ function mainCallsOf(node: TrustingNode, listings: LocalListingStore): MainCalls
     removeContainer: (...args) => listings.removeContainer(...args),
     applyObjectRows: (...args) => listings.applyObjectRows(...args),
     applyPackedUpdates: (...args) => listings.applyPackedUpdates(...args),
+    takePackedUpdates: (...args) => listings.takePackedUpdates(...args),
+    writeTaken: (...args) => listings.writeTaken(...args),
   };
 }

@@ -31,6 +31,8 @@ export interface DataWorkerSetup {
   deviceShares: Readonly<Record<string, SharedArrayBuffer>>;
   /** Shared counts of changes to this node's containers: `openContainerChanges(containerChanges)`. */
   containerChanges: SharedArrayBuffer;
+  /** Rows of this node's listings that are not written yet: `openTakenRows(node.devices, takenRows)`. */
+  takenRows: SharedArrayBuffer;
   /** Identity API, for the legacy login. */
   authUrl: string;
   /** Base of the storage URLs that clients are told. */
@@ -42,8 +44,8 @@ export interface DataWorkerSetup {
 }
 
 /** Changes of this node's listings; objects' updates as one text. */
-export type ListingWrites = Omit<ListingStore, keyof ListingReads | 'applyObjectUpdates'> &
-  Pick<LocalListingStore, 'applyPackedUpdates'>;
+export type ListingWrites = Omit<ListingStore, keyof ListingReads | 'applyObjectUpdates' | 'takeObjectUpdates'> &
+  Pick<LocalListingStore, 'applyPackedUpdates' | 'takePackedUpdates' | 'writeTaken'>;
 
 /** The main thread, as a worker calls it. */
 export interface MainCalls extends ListingWrites {

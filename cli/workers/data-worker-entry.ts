@@ -11,6 +11,8 @@ import { createLogger } from '../../common/log.ts';
 import { rpcClient, serveRpc } from '../../common/rpc/port-rpc.ts';
 import { openContainerChanges } from '../../container-server/changes.ts';
 import { openListingReader } from '../../container-server/reader.ts';
+import { openTakenRows } from '../../container-server/taken-rows.ts';
+import { WrittenWatch } from '../../container-server/written-watch.ts';
 import { buildObjectServer } from '../../object-server/service.ts';
 import { openObjectStore } from '../../object-server/store.ts';
 import { buildProxy, type ProxyDeps } from '../../proxy/service.ts';
@@ -28,7 +30,9 @@ const gate = new DrainGate();
 
 const devices = setup.node.devices.map((name) => ({ name, path: join(setup.dataPath, 'devices', name) }));
 const reader = await openListingReader({ devices, logger });
-const listings = workerListings(reader, main);
+const taken = openTakenRows(setup.node.devices, setup.takenRows);
+const written = new WrittenWatch(taken, setup.objectServer.listing_timeout_ms);
+const listings = workerListings({ reads: reader, writes: main, taken, written });
 
 const directory = createNodeDirectory({
   node: setup.node,
@@ -61,6 +65,7 @@ const calls: WorkerCalls = {
     for (const service of started.reverse()) await service.stop();
   },
   async closeDevices() {
+    await written.idle(); // what is known to be durable need not be sent again at the next start
     await objects.stop();
     // The main thread, which opened the listings first, closes them last: the cache that all read through is its.
     await reader.close();

@@ -6,11 +6,13 @@ import {
   MOST_CACHED_CONTAINERS,
   MOST_CHANGES_PER_BATCH,
   MOST_QUEUED_CHANGES,
+  MOST_TAKEN_ROWS,
+  TAKEN_DELAY_MS,
   WRITES_OF_FULL_BATCH,
 } from '../limits.ts';
 import { containerKey, dirtyKey } from './keys.ts';
 import { type ContainerNames, KnownNames } from './known-names.ts';
-import { type ContainerRecord, decodeContainer } from './records.ts';
+import { type ContainerRecord, decodeContainer, isLive } from './records.ts';
 
 export type Write = { type: 'put'; key: string; value: string } | { type: 'del'; key: string };
 
@@ -60,11 +62,26 @@ interface QueuedChange {
   run(view: View): Promise<unknown>;
   resolve(result: never): void;
   reject(error: unknown): void;
+  /** Undefined: somebody waits for it. */
+  taken?: { rows: number; ticket: number };
+}
+
+/** Rows for live containers that nobody waits for. */
+export interface TakenChange<T> {
+  containers: readonly { account: string; container: string }[];
+  rows: number;
+  /** Rises from one to the next. */
+  ticket: number;
+  run(view: View): Promise<T>;
+  /** They are durable, and so are all that were taken before. */
+  onWritten(result: T): void;
+  onFailed(error: unknown): void;
 }
 
 /**
  * One device's listings: a LevelDB with one writer. Changes run one after the other, so that counters are exact; those that
- * wait meanwhile share one synced batch, and each resolves only when that batch is durable.
+ * wait meanwhile share one synced batch, and each resolves only when that batch is durable. What was taken waits for the next change
+ * that somebody waits for, or a moment.
  */
 export class ListingDatabase {
   readonly device: string;
@@ -75,6 +92,15 @@ export class ListingDatabase {
   private readonly names: KnownNames;
   private working: Promise<void> | undefined;
   private closing = false;
+  /** Changes, queued or running, that somebody waits for. */
+  private waited = 0;
+  /** Rows that were taken and not yet written. */
+  private takenRows = 0;
+  /** Those need not wait for more. */
+  private isDue = false;
+  private dueTimer: NodeJS.Timeout | undefined;
+  /** Taken rows were lost: from then on nothing is taken, and what was taken is never said to be written. */
+  private hasLost = false;
 
   private constructor(device: string, db: Level<string, string>, writeBatch: WriteBatch) {
     this.device = device;
@@ -98,8 +124,25 @@ export class ListingDatabase {
     if (this.queue.length >= MOST_QUEUED_CHANGES) return Promise.reject(tooManyChanges(this.device));
     return new Promise((resolve, reject) => {
       this.queue.push({ run, resolve, reject });
+      this.waited += 1;
       this.working ??= this.work();
     });
+  }
+
+  /**
+   * Takes rows to be written before long, if all it takes to know that they will be is in memory.
+   *
+   * @returns false: nothing was taken, and they have to be waited for.
+   */
+  take<T>({ containers, rows, ticket, run, onWritten, onFailed }: TakenChange<T>): boolean {
+    // A change before them may remove a container; one behind them sees them.
+    if (this.closing || this.hasLost || this.waited > 0 || this.takenRows + rows > MOST_TAKEN_ROWS) return false;
+    for (const { account, container } of containers) if (!this.memory.isLive(account, container)) return false;
+    this.queue.push({ run, resolve: onWritten, reject: onFailed, taken: { rows, ticket } });
+    this.takenRows += rows;
+    if (this.takenRows >= WRITES_OF_FULL_BATCH / 2) this.writeTaken();
+    else this.writeSoon();
+    return true;
   }
 
   /** Changes with every change of the container's counts. Read it before the record, and hand it to `clearDirty`. */
@@ -126,6 +169,7 @@ export class ListingDatabase {
 
   async close(): Promise<void> {
     this.closing = true;
+    this.writeTaken();
     await this.working;
     await this.names.close();
     await this.db.close();
@@ -133,8 +177,41 @@ export class ListingDatabase {
 
   private async work(): Promise<void> {
     await Promise.resolve(); // callers of this turn share the first batch
-    while (this.queue.length > 0) await this.commit();
+    while (this.queue.length > 0 && (this.waited > 0 || this.isDue)) {
+      this.isDue = false; // what is taken from now on waits for its own moment
+      await this.commit();
+    }
     this.working = undefined;
+    if (this.queue.length > 0) this.writeSoon();
+  }
+
+  private writeSoon(): void {
+    this.dueTimer ??= setTimeout(() => this.writeTaken(), TAKEN_DELAY_MS);
+  }
+
+  private writeTaken(): void {
+    clearTimeout(this.dueTimer);
+    this.dueTimer = undefined;
+    if (this.queue.length === 0) return;
+    this.isDue = true;
+    this.working ??= this.work();
+  }
+
+  private settled({ taken }: QueuedChange): void {
+    if (taken) this.takenRows -= taken.rows;
+    else this.waited -= 1;
+  }
+
+  private accept(change: QueuedChange, result: unknown): void {
+    if (change.taken && this.hasLost) return this.refuse(change, new Error('rows before them were lost'));
+    this.settled(change);
+    change.resolve(result as never);
+  }
+
+  private refuse(change: QueuedChange, error: unknown): void {
+    this.settled(change);
+    if (change.taken) this.hasLost = true;
+    change.reject(error);
   }
 
   private async commit(): Promise<void> {
@@ -148,17 +225,17 @@ export class ListingDatabase {
         batch.keep();
       } catch (error) {
         batch.discard();
-        change.reject(error instanceof ApiError ? error : deviceUnavailable(this.device, error));
+        this.refuse(change, error instanceof ApiError ? error : deviceUnavailable(this.device, error));
       }
     }
     try {
       if (batch.writes.size > 0) await this.writeBatch(this.db, batch.encode());
       this.names.onDurable();
-      for (const { change, result } of done) change.resolve(result as never);
+      for (const { change, result } of done) this.accept(change, result);
     } catch (error) {
       this.memory.forget(); // what it holds may not be what is stored
       this.names.forgetAll();
-      for (const { change } of done) change.reject(deviceUnavailable(this.device, error));
+      for (const { change } of done) this.refuse(change, deviceUnavailable(this.device, error));
     }
   }
 }
@@ -190,6 +267,11 @@ class WriterMemory {
       this.containers.delete(oldest);
       return;
     }
+  }
+
+  isLive(account: string, container: string): boolean {
+    const record = this.containers.get(containerKey(account, container));
+    return record !== undefined && isLive(record);
   }
 
   /** @returns whether the mark is new, and has to be stored. */

@@ -8,7 +8,7 @@ import type { ActionContext } from './context.ts';
 
 /**
  * Tells the container replica of a version that is visible, if it is this replica's to tell, and settles its needle: once that is
- * listed, or noted as pending. Between the needle and this, a crash has the needle replayed, and its update noted then.
+ * durably listed, or noted as pending. Between the needle and this, a crash has the needle replayed, and its update noted then.
  *
  * @param row undefined: somebody else has changed the object meanwhile, and reports that.
  * @returns `gone`: there is no container, and the caller has to settle the needle after taking the version back.
@@ -29,7 +29,12 @@ export async function reportVersion(
   const answer = await context.updates.send(listing, target, row);
   if (answer === 'gone') return answer;
   if (answer === 'listed') slabs.settle(location);
-  else await notePending(context, needle, location, listing);
+  else if (answer === 'late') await notePending(context, needle, location, listing);
+  else
+    answer.whenWritten((durable) => {
+      if (durable) slabs.settle(location);
+      else void notePending(context, needle, location, listing);
+    });
   return answer;
 }
 

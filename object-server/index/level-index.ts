@@ -150,7 +150,15 @@ class LevelIndex implements VersionIndex {
   }
 
   async put(changes: readonly IndexChange[]): Promise<void> {
-    await this.guarded(() => this.db.batch(changes.map(writeOf)));
+    await this.guarded(() => {
+      const batch = this.db.batch(); // of an array, `level` copies each operation together with the options
+      for (const change of changes) {
+        const write = writeOf(change);
+        if (write.type === 'put') batch.put(write.key, write.value);
+        else batch.del(write.key);
+      }
+      return batch.write();
+    });
   }
 
   async flush(): Promise<void> {

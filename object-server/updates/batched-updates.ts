@@ -1,16 +1,20 @@
 import type { Logger } from '../../common/log.ts';
-import type { ListingStore, ObjectRow } from '../../container-server/contract.ts';
+import type { ListingStore, ObjectRow, TakenUpdates } from '../../container-server/contract.ts';
 import type { ListingReport, ObjectTarget } from '../contract.ts';
 import { FEW_UPDATES, MOST_UPDATE_CALLS_OUT, MOST_WAITING_UPDATES } from '../limits.ts';
 import type { ListingAnswer, ListingUpdates } from './contract.ts';
 import { UpdateCall } from './update-call.ts';
 
 export interface BatchedUpdatesDeps {
-  listingStoreAt(address: { ip: string; port: number }): Pick<ListingStore, 'applyObjectUpdates'>;
+  listingStoreAt(address: { ip: string; port: number }): UpdatedStore;
   logger: Logger;
   /** How long a caller waits for its answer, milliseconds. */
   timeoutMs: number;
 }
+
+type UpdatedStore = Pick<ListingStore, 'applyObjectUpdates' | 'takeObjectUpdates'>;
+
+const NO_ANSWER: TakenUpdates = { outcomes: [], whenWritten: (_device, then) => then(false) };
 
 /**
  * Sends the rows of many writes together: all of one turn, and those that come while calls are out, go to one address as one call.
@@ -101,10 +105,10 @@ class Lane {
 
   private async run(call: UpdateCall): Promise<void> {
     try {
-      call.answer(await this.deps.listingStoreAt(this.address).applyObjectUpdates(call.updates.map(messageOf)));
+      call.answer(await send(this.deps.listingStoreAt(this.address), call));
     } catch (error) {
       this.deps.logger.warn({ err: error, ...this.address }, 'listing updates have to be sent again');
-      call.answer([]);
+      call.answer(NO_ANSWER);
     }
     this.end(call);
   }
@@ -113,7 +117,7 @@ class Lane {
   private expire(call: UpdateCall): void {
     const updates = call.updates.length;
     this.deps.logger.warn({ ...this.address, updates }, 'listing updates got no answer in time');
-    call.answer([]);
+    call.answer(NO_ANSWER);
     this.end(call);
   }
 
@@ -129,6 +133,12 @@ class Lane {
     if (this.gathering.length > 0) this.schedule();
     state.done();
   }
+}
+
+async function send(store: UpdatedStore, call: UpdateCall): Promise<TakenUpdates> {
+  const updates = call.updates.map(messageOf);
+  if (store.takeObjectUpdates !== undefined) return store.takeObjectUpdates(updates);
+  return { ...NO_ANSWER, outcomes: await store.applyObjectUpdates(updates) };
 }
 
 /** Without what only the sender knows. */

@@ -6,15 +6,22 @@ import type { VersionKind } from '../slab/contract.ts';
 /** Tells container replicas of what has become visible: rows of many requests go together. */
 export interface ListingUpdates {
   /**
-   * Resolves when the replica has the row durably (`listed`), says that there is no such container (`gone`), or has said nothing
-   * within the bound or cannot be asked (`late`): then the caller notes the update as pending in the index. Never rejects.
+   * Resolves when the replica has the row durably (`listed`), or shows it and will have it durably (`Taken`); says that there is no such
+   * container (`gone`); or has said nothing within the bound or cannot be asked (`late`): then the caller notes the update as pending in
+   * the index. Never rejects.
    */
   send(listing: ListingReport, target: ObjectTarget, row: ObjectRow): Promise<ListingAnswer>;
   /** Waits for what is being sent, within the bound. */
   stop(): Promise<void>;
 }
 
-export type ListingAnswer = 'listed' | 'gone' | 'late';
+export type ListingAnswer = 'listed' | 'gone' | 'late' | Taken;
+
+/** Every reader of the container sees the row. Until it is known to be durable, its needle has to remain what a crash replays. */
+export interface Taken {
+  /** @param then is called once: whether it is durable, or the update has to be noted as pending. */
+  whenWritten(then: (durable: boolean) => void): void;
+}
 
 /** The listing updates of one device that were noted as pending, and what the updater needs to know to send them. The engine's. */
 export interface PendingSource {

@@ -1,7 +1,7 @@
-import type { ObjectRow, ObjectUpdate, UpdateOutcome } from '../../container-server/contract.ts';
+import type { ObjectRow, ObjectUpdate, TakenUpdates } from '../../container-server/contract.ts';
 import type { ListingReport, ObjectTarget } from '../contract.ts';
 import { MOST_UPDATE_BYTES_PER_CALL, MOST_UPDATES_PER_CALL } from '../limits.ts';
-import type { ListingAnswer } from './contract.ts';
+import type { ListingAnswer, Taken } from './contract.ts';
 
 type Answer = (answer: ListingAnswer) => void;
 
@@ -46,11 +46,21 @@ export class UpdateCall {
   }
 
   /** Tells everybody who waits; only the first answer counts. @param outcomes in the order of `updates`; what they lack is late. */
-  answer(outcomes: readonly UpdateOutcome[]): void {
-    this.updates.forEach(({ waiting }, index) => {
+  answer({ outcomes, whenWritten }: TakenUpdates): void {
+    const takenOn = new Map<string, Taken>();
+    const takenBy = (device: string): Taken => {
+      let taken = takenOn.get(device);
+      if (taken === undefined) {
+        taken = { whenWritten: (then) => whenWritten(device, then) };
+        takenOn.set(device, taken);
+      }
+      return taken;
+    };
+    this.updates.forEach(({ waiting, replicas }, index) => {
       waiting.forEach((resolve, replica) => {
         const outcome = outcomes[index]?.[replica] ?? 'failed';
-        resolve(outcome === 'failed' ? 'late' : outcome);
+        if (outcome === 'taken') resolve(takenBy(replicas[replica]?.device ?? ''));
+        else resolve(outcome === 'failed' ? 'late' : outcome);
       });
     });
   }

@@ -4,6 +4,8 @@ import { expect, it } from 'vitest';
 import { workerListings } from '../../../cli/workers/worker-listings.ts';
 import { createLogger } from '../../../common/log.ts';
 import { openListingReader } from '../../../container-server/reader.ts';
+import { openTakenRows } from '../../../container-server/taken-rows.ts';
+import { WrittenWatch } from '../../../container-server/written-watch.ts';
 import { makeListingNode, WHOLE } from '../../support/listing-store.ts';
 import { describeListingStore } from '../listing-store.ts';
 
@@ -11,13 +13,14 @@ const logger = createLogger('silent');
 const devicesOf = ({ folder }: { folder: string }) => ['d1', 'd2'].map((name) => ({ name, path: join(folder, name) }));
 
 describeListingStore('listing store as a data worker has it', async () => {
-  const node = await makeListingNode();
-  const reader = await openListingReader({ devices: devicesOf(node), logger });
+  const taken = openTakenRows(['d1', 'd2']);
+  const node = await makeListingNode({ taken });
+  const reads = await openListingReader({ devices: devicesOf(node), logger });
   return {
-    store: workerListings(reader, node.store),
+    store: workerListings({ reads, writes: node.store, taken, written: new WrittenWatch(taken, 10_000) }),
     reportCounts: () => node.store.reportCounts(),
     close: async () => {
-      await reader.close();
+      await reads.close();
       await node.remove();
     },
   };

@@ -4,7 +4,7 @@ import type { ObjectRow, ObjectUpdate, UpdateOutcome } from '../../../container-
 import { BODY_BLOCK_BYTES } from '../../../object-server/contract.ts';
 import type { VersionIndex } from '../../../object-server/index/contract.ts';
 import { type LocalObjectStore, openObjectStore } from '../../../object-server/store.ts';
-import type { ListingAnswer, ListingUpdates } from '../../../object-server/updates/contract.ts';
+import type { ListingAnswer, ListingUpdates, Taken } from '../../../object-server/updates/contract.ts';
 import { type DiskOperation, FakeDisk } from '../../support/object-server/fake-disk.ts';
 import { MemoryIndexStore } from '../../support/object-server/memory-index.ts';
 import { ShareSupply } from '../../support/object-server/share-supply.ts';
@@ -205,8 +205,24 @@ export class Machine {
       this.listings.maybeTake(device, row);
       return 'late';
     }
+    if (this.listingsFail && this.random.below(100) < this.plan.takenPercent) return this.taken(device, row);
     this.listings.take(device, row);
     return 'listed';
+  }
+
+  /** Durable in a while, or nobody knows; a power cut may come first. */
+  private taken(device: string, row: ObjectRow): Taken {
+    const sent = { device, row };
+    this.sending.push(sent);
+    const thens: ((durable: boolean) => void)[] = [];
+    void this.scheduler.turn(`listing written ${device}`).then(() => {
+      this.sending = this.sending.filter((each) => each !== sent);
+      const isWritten = this.random.below(100) >= this.plan.latePercent;
+      if (isWritten) this.listings.take(device, row);
+      else this.listings.maybeTake(device, row);
+      for (const then of thens) then(isWritten);
+    });
+    return { whenWritten: (then) => void thens.push(then) };
   }
 
   private faultOf({ readOnly }: DiskOperation): string | undefined {

@@ -16,6 +16,8 @@ export interface Plan {
   /** Whether at the end everything is removed, and its space used again. */
   reclaims: boolean;
   latePercent: number;
+  /** Of what is listed: answered before it is durable. */
+  takenPercent: number;
   gonePercent: number;
   /** Of each disk operation, in the lives that have faults at all. */
   faultChance: number;
@@ -47,6 +49,7 @@ export function planOf(seed: number, random: SeededRandom): Plan {
     lives: isLong ? 3 : 1 + random.below(3),
     reclaims: isLong || random.chance(0.2),
     latePercent: random.pick([0, 10, 50]),
+    takenPercent: random.pick([0, 50, 100]),
     gonePercent: random.pick([0, 0, 0, 10]),
     faultChance: kind < 15 || kind >= 97 ? random.pick([0.002, 0.02]) : 0,
     capacityBytes: isSmall ? 2_000_000 + random.below(2_000_000) : undefined,

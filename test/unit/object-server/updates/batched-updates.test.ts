@@ -9,6 +9,7 @@ import {
   MOST_WAITING_UPDATES,
 } from '../../../../object-server/limits.ts';
 import { createBatchedUpdates } from '../../../../object-server/updates/batched-updates.ts';
+import type { ListingAnswer } from '../../../../object-server/updates/contract.ts';
 import { at, liveRow } from '../../../support/listing-store.ts';
 
 interface SentCall {
@@ -90,7 +91,7 @@ describe('listing updates in batches', () => {
       await turn();
       return { answer };
     };
-    const answers: Promise<string>[] = [];
+    const answers: Promise<ListingAnswer>[] = [];
     for (let index = 0; index < MOST_UPDATE_CALLS_OUT + 2; index += 1) answers.push((await send(`${index}`)).answer);
     expect(calls.map((call) => call.updates.length)).toEqual(Array(MOST_UPDATE_CALLS_OUT).fill(1));
     listAll(calls[0] as SentCall);
