@@ -83,6 +83,12 @@ export const proxyConfig = Type.Object({
     },
     { description: 'Encryption of objects at rest.' },
   ),
+  expirer_interval: Type.Number({
+    minimum: 1,
+    maximum: 86_400,
+    default: 300,
+    description: 'How long after one round the next removal of expired objects begins, seconds.',
+  }),
   container_info_ttl: Type.Number({
     minimum: 0,
     maximum: 3600,

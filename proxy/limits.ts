@@ -45,6 +45,13 @@ export const MOST_BUFFERED_SEGMENTS = MOST_MANIFEST_SEGMENTS * 10;
 /** Links that lead from one to the next. */
 export const MOST_SYMLINK_HOPS = 2;
 
+/** The expirer's part of the machine: objects at a time, and what it holds in memory. */
+export const EXPIRER_CONCURRENCY = 4;
+export const EXPIRER_ROWS_PER_PAGE = 1_000;
+export const EXPIRER_CONTAINERS_PER_PAGE = 1_000;
+/** How long a node leaves to another one what that one should do first. */
+export const EXPIRER_GRACE_SECONDS = 3_600;
+
 export const MOST_BULK_DELETES = 10_000;
 export const MOST_FAILED_DELETES = 1_000;
 /** A value of an upload form; the rest of a longer one is not looked at. */

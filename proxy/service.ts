@@ -18,6 +18,7 @@ import { createPolicies } from './backend/policies.ts';
 import type { ProxyConfig } from './config.ts';
 import { type EncryptionOptions, Keyring } from './encryption/keyring.ts';
 import type { RootSecrets } from './encryption/root-secrets.ts';
+import { Expirer } from './daemons/expirer.ts';
 import { renderSwiftError } from './errors.ts';
 import { answerClientError } from './http/client-error.ts';
 import { createObjectApi, type ObjectApi } from './http/object-api.ts';
@@ -48,6 +49,8 @@ export interface ProxyDeps {
   identity: LegacyIdentity;
   /** What the file `proxy.encryption.root_secrets` holds; undefined where there is none. */
   rootSecrets?: RootSecrets | undefined;
+  /** Whether this one, of all that share a node, removes what has expired. */
+  removesExpired?: boolean;
   /** Public base URL of this API, without `/v1`. */
   storageUrl(): string;
 }
@@ -63,6 +66,9 @@ export function buildProxy(deps: ProxyDeps): Service {
   const { config, logger, clock } = deps;
   const services = servicesOf(deps);
   const pipelines = createPipelines(services);
+  const expirer = deps.removesExpired
+    ? new Expirer({ ...services, logger, intervalMs: config.expirer_interval * 1000 })
+    : undefined;
   let isClosing = false;
   const clientTimeoutMs = config.client_timeout * 1000;
   const verifyNow = (token: string) => deps.verifier.verifyNow?.(token);
@@ -99,14 +105,18 @@ export function buildProxy(deps: ProxyDeps): Service {
   }
   return {
     app,
-    async start() {},
+    async start() {
+      expirer?.start();
+    },
     async stop() {
+      await expirer?.stop();
       await api.idle();
     },
   };
 }
 
-function servicesOf(deps: ProxyDeps): Services {
+/** What routes and daemons work with. */
+export function servicesOf(deps: ProxyDeps): Services {
   const { config, logger, clock } = deps;
   const cluster: Cluster = {
     rings: deps.rings,

@@ -95,6 +95,7 @@ function buildProxyService(): Service {
     }),
     identity: { authUrl: setup.authUrl },
     rootSecrets: setup.rootSecrets,
+    removesExpired: setup.index === 0,
     storageUrl: () => setup.publicProxyUrl,
   });
 }

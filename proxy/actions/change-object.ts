@@ -1,3 +1,4 @@
+import type { Timestamp } from '../../common/timestamp.ts';
 import type { Metadata, ObjectState } from '../../object-server/contract.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import { agreed, quorumOf, settleByQuorum } from '../backend/quorum.ts';
@@ -46,20 +47,26 @@ export async function changeObjectMetadata(cluster: Cluster, change: ObjectMetad
  * @throws ApiError 404 (no such container), 409, 503.
  */
 export async function removeObject(cluster: Cluster, name: ObjectName): Promise<{ existed: boolean }> {
+  return writeWithTimestamp(cluster, (timestamp) => removeVersion(cluster, name, timestamp));
+}
+
+/** The same with a timestamp of the caller's: what is newer stays. @throws ApiError 404, 409, 503. */
+export async function removeVersion(
+  cluster: Cluster,
+  name: ObjectName,
+  timestamp: Timestamp,
+): Promise<{ existed: boolean }> {
   const ring = cluster.rings.object(name.policyIndex);
   const partition = ring.partitionOf(name.account, name.container, name.object);
   const reportOf = listingReports(cluster, name.account, name.container);
-  const removed = await writeWithTimestamp(cluster, async (timestamp) => {
-    const attempts = attemptOnReplicas(cluster, ring, partition, (device, replica) =>
-      cluster
-        .objectStoreAt(device)
-        .remove({ ...name, device: device.device, partition }, { timestamp, listing: reportOf(replica) }),
-    );
-    const quorum = quorumOf(attempts.length);
-    const outcomes = await settleByQuorum(attempts, quorum, cluster.postQuorumMs);
-    const results = agreed(outcomes, quorum);
-    await tellUnreported(cluster, name, outcomes, () => ({ name: name.object, timestamp, deleted: true }));
-    return results;
-  });
-  return { existed: removed.some(({ existed }) => existed) };
+  const attempts = attemptOnReplicas(cluster, ring, partition, (device, replica) =>
+    cluster
+      .objectStoreAt(device)
+      .remove({ ...name, device: device.device, partition }, { timestamp, listing: reportOf(replica) }),
+  );
+  const quorum = quorumOf(attempts.length);
+  const outcomes = await settleByQuorum(attempts, quorum, cluster.postQuorumMs);
+  const results = agreed(outcomes, quorum);
+  await tellUnreported(cluster, name, outcomes, () => ({ name: name.object, timestamp, deleted: true }));
+  return { existed: results.some(({ existed }) => existed) };
 }

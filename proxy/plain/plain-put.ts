@@ -29,6 +29,8 @@ export function plainPut(exchange: Exchange, services: StraightServices): Promis
   if (!container) return undefined;
   try {
     const fields = newObjectFields(decodeHeaders(headers), path.object, services.cluster.clock);
+    // What goes one day is noted before it is stored: the pipeline does that.
+    if (fields.metadata['x-delete-at'] !== undefined) return undefined;
     return store(exchange, services, { container, fields, sizeBytes });
   } catch (error) {
     if (error instanceof ApiError) return undefined; // the pipeline says it again, and why

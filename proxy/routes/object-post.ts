@@ -1,4 +1,5 @@
 import { changeObjectMetadata } from '../actions/change-object.ts';
+import { expiring } from '../actions/note-expiry.ts';
 import { refusal } from '../errors.ts';
 import { checkMetadata } from './metadata.ts';
 import { openContainer } from './object-access.ts';
@@ -12,11 +13,13 @@ export const postObject: Route = {
     if (!name) throw refusal(404);
     checkMetadata(request.headers, 'object');
     const deleteAt = parseDeleteAt(request.headers, services.cluster.clock);
-    const { fixedMetadata } = await changeObjectMetadata(services.cluster, {
-      name,
-      metadata: changeableMetadata(request.headers, deleteAt),
-      contentType: request.headers['content-type'] || undefined,
-    });
+    const { fixedMetadata } = await expiring(services.cluster, name, deleteAt, () =>
+      changeObjectMetadata(services.cluster, {
+        name,
+        metadata: changeableMetadata(request.headers, deleteAt),
+        contentType: request.headers['content-type'] || undefined,
+      }),
+    );
     // Features see what they keep in the object; the gatekeeper lets none of it out.
     return { status: 202, headers: internalOf(fixedMetadata) };
   },

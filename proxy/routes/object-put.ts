@@ -1,5 +1,6 @@
 import type { Clock } from '../../common/clock.ts';
 import { httpDateOf } from '../../common/timestamp.ts';
+import { expiring } from '../actions/note-expiry.ts';
 import { putObject as storeObject } from '../actions/put-object.ts';
 import { isRefusal, plainRefusal, refusal } from '../errors.ts';
 import { MOST_OBJECT_NAME_BYTES } from '../limits.ts';
@@ -21,14 +22,17 @@ export const putObject: Route = {
     const name = await openContainer(request, services, grant, 'writeAcl');
     if (!name) throw refusal(404);
     checkLength(headers, body.sizeBytes, services.maxFileBytes);
-    const stored = await storeObject(services.cluster, {
-      name,
-      ...newObjectFields(headers, clientNameOf(name), services.cluster.clock, request.isOwn),
-      fixedMetadata: fixedMetadata(headers),
-      onlyIfAbsent: ifNoneMatch !== undefined,
-      body,
-      mostBytes: services.maxFileBytes,
-    }).catch((error: unknown) => {
+    const fields = newObjectFields(headers, clientNameOf(name), services.cluster.clock, request.isOwn);
+    const stored = await expiring(services.cluster, name, fields.metadata['x-delete-at'], () =>
+      storeObject(services.cluster, {
+        name,
+        ...fields,
+        fixedMetadata: fixedMetadata(headers),
+        onlyIfAbsent: ifNoneMatch !== undefined,
+        body,
+        mostBytes: services.maxFileBytes,
+      }),
+    ).catch((error: unknown) => {
       // Swift's word for a write that is older than what is there, and so is already overwritten.
       if (isRefusal(error, 'OlderVersion')) throw refusal(409, { cause: error });
       throw error;

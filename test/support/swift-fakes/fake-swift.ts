@@ -6,7 +6,8 @@ import type { Clock } from '../../../common/clock.ts';
 import type { Service } from '../../../common/http/app.ts';
 import { openContainerChanges } from '../../../container-server/changes.ts';
 import { type ProxyConfig, proxyConfig } from '../../../proxy/config.ts';
-import { buildProxy, type ProxyDeps } from '../../../proxy/service.ts';
+import type { Services } from '../../../proxy/routes/route.ts';
+import { buildProxy, type ProxyDeps, servicesOf } from '../../../proxy/service.ts';
 import { FakeListingStore } from './fake-listing-store.ts';
 import { FakeObjectStore } from './fake-object-store.ts';
 import { fakeRing } from './fake-ring.ts';
@@ -30,6 +31,8 @@ export class FakeSwift {
   /** Moved by tests; every reading of the clock moves it a little too. */
   nowMs = NOW_MS;
   url = '';
+  /** As the proxy's own, for what works without requests. */
+  readonly services: Services;
   private readonly service: Service;
 
   private constructor(options: FakeSwiftOptions) {
@@ -44,7 +47,7 @@ export class FakeSwift {
         return this.nowMs;
       },
     };
-    this.service = buildProxy({
+    const deps: ProxyDeps = {
       config: { ...Value.Create(proxyConfig), node_timeout: 0.2, post_quorum_timeout: 0.05, ...options.config },
       logger: pino({ level: 'silent' }),
       clock,
@@ -56,7 +59,9 @@ export class FakeSwift {
       storageUrl: () => this.url,
       ...(options.straight ? this.straightDeps() : {}),
       ...options.deps,
-    });
+    };
+    this.service = buildProxy(deps);
+    this.services = servicesOf(deps);
   }
 
   /** Fakes do not count their own changes: all of a test's go through this proxy, which counts those that it makes. */

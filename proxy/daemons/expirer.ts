@@ -1,0 +1,144 @@
+import type { Logger } from '../../common/log.ts';
+import { expiryContainers, expiryRows, forgetExpiry } from '../actions/note-expiry.ts';
+import { removeExpiring } from '../actions/remove-expired.ts';
+import { removeContainer } from '../actions/write-listing.ts';
+import type { Cluster } from '../backend/cluster.ts';
+import { EXPIRY_ACCOUNT, parseExpiryRow } from '../backend/expiry-queue.ts';
+import type { KnownContainers } from '../backend/known-containers.ts';
+import { isRefusal } from '../errors.ts';
+import { concurrently } from '../features/concurrently.ts';
+import {
+  EXPIRER_CONCURRENCY,
+  EXPIRER_CONTAINERS_PER_PAGE,
+  EXPIRER_GRACE_SECONDS,
+  EXPIRER_ROWS_PER_PAGE,
+} from '../limits.ts';
+
+export interface ExpirerDeps {
+  cluster: Cluster;
+  containers: Pick<KnownContainers, 'find'>;
+  logger: Logger;
+  /** From the end of one round to the next, ms. */
+  intervalMs: number;
+}
+
+/** What one round has done, objects. */
+export interface ExpirerRound {
+  removed: number;
+  /** Notes of what was gone, or goes at another time. */
+  outdated: number;
+  /** Tried again in the next round. */
+  failed: number;
+}
+
+/**
+ * Removes objects whose `X-Delete-At` has passed: nobody can read them any more, but they take space and stand in listings.
+ *
+ * The node that has a container's first replica works through its notes; the nodes of the others only through what that one has left
+ * lying for long.
+ */
+export class Expirer {
+  private readonly deps: ExpirerDeps;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<unknown> = Promise.resolve();
+  private isStopped = false;
+
+  constructor(deps: ExpirerDeps) {
+    this.deps = deps;
+  }
+
+  start(): void {
+    this.timer = setTimeout(() => {
+      this.running = this.round().finally(() => {
+        if (!this.isStopped) this.start();
+      });
+    }, this.deps.intervalMs);
+    this.timer.unref();
+  }
+
+  /** Resolves when nothing is under way any more: soon, for no new object is begun. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  /** Works through all notes whose moment has passed. Never rejects. */
+  async round(): Promise<ExpirerRound> {
+    const { cluster, logger } = this.deps;
+    const done: ExpirerRound = { removed: 0, outdated: 0, failed: 0 };
+    const nowSeconds = cluster.clock.nowMs() / 1000;
+    try {
+      for (let marker = ''; ; ) {
+        const page = await expiryContainers(cluster, marker, EXPIRER_CONTAINERS_PER_PAGE);
+        for (const container of page) {
+          if (this.isStopped || Number(container) > nowSeconds) return done;
+          const delay = this.delayOf(container);
+          if (delay !== undefined) await this.workThrough(container, nowSeconds - delay, done);
+          marker = container;
+        }
+        if (page.length < EXPIRER_CONTAINERS_PER_PAGE) return done;
+      }
+    } catch (error) {
+      logger.warn({ err: error }, 'the notes of expiring objects could not be read');
+      return done;
+    } finally {
+      if (done.removed + done.failed > 0) logger.info(done, 'expired objects were removed');
+    }
+  }
+
+  /** How long after its moment a note is this node's to work on, seconds; undefined: never. */
+  private delayOf(container: string): number | undefined {
+    const { rings, isLocal } = this.deps.cluster;
+    const { container: ring } = rings;
+    const [first, ...others] = ring.primaries(ring.partitionOf(EXPIRY_ACCOUNT, container));
+    if (first && isLocal(first)) return 0;
+    return others.some((device) => isLocal(device)) ? EXPIRER_GRACE_SECONDS : undefined;
+  }
+
+  private async workThrough(container: string, untilSeconds: number, done: ExpirerRound): Promise<void> {
+    const { cluster } = this.deps;
+    const failedBefore = done.failed;
+    for (let marker = ''; ; ) {
+      const page = await expiryRows(cluster, container, marker, EXPIRER_ROWS_PER_PAGE);
+      const due = page.filter((name) => Number(name.slice(0, 10)) <= untilSeconds);
+      await concurrently(due, EXPIRER_CONCURRENCY, (name) => this.expire(container, name, done));
+      if (due.length < page.length || this.isStopped) return;
+      if (page.length < EXPIRER_ROWS_PER_PAGE) break;
+      marker = page.at(-1) ?? '';
+    }
+    // Of a day that is over nothing more is to come.
+    if (done.failed === failedBefore && Number(container) + SECONDS_UNTIL_OVER < untilSeconds)
+      await removeContainer(cluster, { account: EXPIRY_ACCOUNT, container }).catch(() => undefined);
+  }
+
+  private async expire(container: string, name: string, done: ExpirerRound): Promise<void> {
+    if (this.isStopped) return;
+    const { cluster, containers, logger } = this.deps;
+    try {
+      const expiring = parseExpiryRow(name);
+      const known = expiring && (await containers.find(expiring.account, expiring.container));
+      const removal =
+        expiring && known
+          ? await removeExpiring(
+              cluster,
+              { ...expiring, policyIndex: known.policyIndex },
+              Number(expiring.deleteAt),
+            ).catch(ignoreGone)
+          : undefined;
+      await forgetExpiry(cluster, container, name);
+      if (removal === 'removed') done.removed += 1;
+      else done.outdated += 1;
+    } catch (error) {
+      done.failed += 1;
+      logger.warn({ err: error, name }, 'an expired object could not be removed');
+    }
+  }
+}
+
+/** A container's notes are of one day, which begins up to 99 s after what the container is called. */
+const SECONDS_UNTIL_OVER = 2 * 86_400;
+
+function ignoreGone(error: unknown): undefined {
+  if (!isRefusal(error, 'NotFound')) throw error;
+}
