@@ -103,6 +103,13 @@ export const proxyConfig = Type.Object({
     description: 'Whether only pages of allowed origins may see answers; else all that send an Origin may.',
   }),
   tempurl,
+  staticweb: Type.Object({
+    url_base: Type.String({
+      default: '',
+      pattern: '^(https?://[^/]+/?)?$',
+      description: 'Scheme and host that redirects of static web sites name: behind a proxy that speaks TLS, say.',
+    }),
+  }),
   formpost: Type.Object({ allowed_digests: digests }),
 });
 

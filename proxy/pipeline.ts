@@ -10,6 +10,7 @@ import { formPost } from './features/form-post.ts';
 import { gatekeeper } from './features/gatekeeper.ts';
 import { listingFormat } from './features/listing-format.ts';
 import { slo } from './features/slo.ts';
+import { staticWeb } from './features/static-web.ts';
 import { symlink } from './features/symlink.ts';
 import { tempUrl } from './features/temp-url.ts';
 import { versions } from './features/versions.ts';
@@ -32,6 +33,7 @@ function swiftFeaturesOf(services: Services): readonly Feature[] {
     bulkDelete, //             one request becomes many
     tempUrl(services), //      a signature allows what its bearer could not do
     formPost(services), //     a form becomes a PUT of each of its files
+    staticWeb(services), //    a container is shown as a web site
   ];
 }
 

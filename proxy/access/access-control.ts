@@ -1,5 +1,6 @@
 import type { Identity } from '../../auth/guard/contract.ts';
 import { hasRole } from '../../auth/guard/scope.ts';
+import type { ApiError } from '../../common/errors.ts';
 import { refusal } from '../errors.ts';
 import type { ProxyRequest, ResourcePath } from '../message.ts';
 import { type Acl, grantsAny, isReferrerAllowed, NO_ACL } from './acl.ts';
@@ -124,7 +125,7 @@ export function createAccessControl(rules: AccessRules): AccessControl {
 }
 
 /** 403 for who is known, 401 for who is not. */
-export function denial(request: ProxyRequest): Error {
+export function denial(request: ProxyRequest): ApiError {
   if (request.context.caller) return refusal(403);
   return refusal(401, { headers: { 'www-authenticate': `Swift realm="${encodeURIComponent(request.path.account)}"` } });
 }

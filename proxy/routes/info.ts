@@ -70,6 +70,7 @@ export function capabilities(policies: Policies, config: ProxyConfig): Record<st
       outgoing_allow_headers: ['x-object-meta-public-*'],
     },
     formpost: { allowed_digests: config.formpost.allowed_digests },
+    staticweb: {},
     container_quotas: {},
     account_quotas: {},
     keystoneauth: {},
