@@ -9,6 +9,7 @@ import { findSigner } from './actions/authenticate-signature.ts';
 import { finishRemovals } from './actions/removal.ts';
 import { resolveToken } from './actions/resolve-token.ts';
 import { dropOldRevocations } from './actions/revoke-token.ts';
+import { CredentialKeyRotation } from './actions/rotate-credential-keys.ts';
 import { identityOfState } from './actions/token-state.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { recordRequests } from './audit/record-requests.ts';
@@ -103,6 +104,9 @@ export function buildAuth(deps: AuthDeps): AuthService {
   if (auditLog) recordRequests(app, context, auditLog);
   registerRoutes(app, context, wwwAuthenticate);
 
+  const credentialKeyRotation = new CredentialKeyRotation(context);
+  const followCredentialKeys = () =>
+    credentialKeyRotation.step().catch((error: unknown) => deps.logger.error({ err: error }, 'credential keys'));
   let sweep: NodeJS.Timeout | undefined;
   let rereadKeys: NodeJS.Timeout | undefined;
   return {
@@ -124,12 +128,16 @@ export function buildAuth(deps: AuthDeps): AuthService {
       // A rotation from the command line: the new primary is read by all before it is needed.
       rereadKeys = setInterval(() => {
         context.fernetKeys.reload().catch((error: unknown) => deps.logger.error({ err: error }, 'token keys'));
+        void followCredentialKeys();
       }, KEYS_REREAD_MS);
       rereadKeys.unref();
+      // Of a rotation while the service was stopped; not waited for.
+      void followCredentialKeys();
     },
     async stop() {
       clearInterval(sweep);
       clearInterval(rereadKeys);
+      await credentialKeyRotation.ended();
       await auditLog?.close();
     },
   };

@@ -21,15 +21,18 @@ const ACTIONS: Readonly<Record<string, string | undefined>> = {
 
 /**
  * Writes one event for every login and every change that was asked for, refused ones too: who, what, from where, with what outcome.
+ * The event is written before the answer goes out: what was acknowledged is in the log, whatever happens then.
  * Bodies, queries and headers are not looked at, so no secret can get in.
  *
  * Spec: DMTF DSP0262, "Cloud Auditing Data Federation": activity events, in JSON.
  */
 export function recordRequests(app: FastifyInstance, { clock }: AuthContext, log: AuditLog): void {
   app.decorateRequest('auditTarget', undefined);
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onSend', async (request, reply) => {
     const action = actionOf(request);
-    if (action !== undefined) log.append(JSON.stringify(eventOf(request, reply, action, clock.nowMs())));
+    if (action === undefined) return;
+    const durable = action !== 'authenticate' && reply.statusCode < 400;
+    await log.append(JSON.stringify(eventOf(request, reply, action, clock.nowMs())), { durable });
   });
 }
 

@@ -81,6 +81,19 @@ export class FernetKeyRepository {
     this.loaded = await this.load();
   }
 
+  /** How many keys lie there. */
+  async count(): Promise<number> {
+    return (await this.numbers()).length;
+  }
+
+  /** Removes what neither is staged nor primary: nothing is encrypted with those any longer. */
+  async removeOld(): Promise<void> {
+    const [, ...older] = (await this.numbers()).filter((number) => number !== STAGED);
+    for (const number of older) await rm(this.pathOf(number));
+    await syncDirectory(this.folder);
+    this.loaded = await this.load();
+  }
+
   private async load(): Promise<FernetKeyRing> {
     const [primary, ...older] = await Promise.all((await this.numbers()).map((number) => this.read(number)));
     if (!primary) throw new StartError(`token keys: ${this.folder} holds no key`, 78);

@@ -11,6 +11,8 @@ import { replacePassword } from '../credential-files.ts';
 import { assertCloud, readConfiguration, type StoppedCloud, withStoppedCloud } from '../stopped-cloud.ts';
 
 const EX_NOUSER = 67;
+/** Keys of credentials that may lie there: the staged one, the primary, and those that the service has not done without yet. */
+const MOST_CREDENTIAL_KEYS = 16;
 
 interface DataFlags {
   data: string;
@@ -21,7 +23,9 @@ interface DataFlags {
 export function registerAuthCommands(program: Command): void {
   const auth = program.command('auth').description('token keys, bootstrap and recovery of the identity service');
   withFlags(auth.command('rotate-keys'))
-    .description('make the staged token key the primary and stage a new one; may be done while Martlet runs')
+    .description(
+      'make the staged keys the primary ones and stage new ones, of tokens and of credentials; may be done while Martlet runs',
+    )
     .action(rotateKeys);
   withFlags(auth.command('bootstrap'))
     .description(
@@ -45,9 +49,23 @@ async function rotateKeys(flags: DataFlags): Promise<void> {
   const keys = new FernetKeyRepository(join(dataPath, 'keys', 'fernet'), systemClock);
   await keys.open();
   await keys.rotate(auth.fernet_keys);
+  const credentialsRotated = await rotateCredentialKeys(dataPath);
   process.stdout.write(
-    `the token keys are rotated; tokens of the last ${auth.fernet_keys - 2} rotations still hold. A running Martlet notices within seconds.\n`,
+    `the token keys are rotated; tokens of the last ${auth.fernet_keys - 2} rotations still hold. A running Martlet notices within seconds.\n${
+      credentialsRotated
+        ? 'the keys of credentials are rotated; a running Martlet encrypts credentials anew within a minute, else its next start does.\n'
+        : 'the keys of credentials are not rotated: credentials are still encrypted with older ones. Start Martlet, and look at its log.\n'
+    }`,
   );
+}
+
+/** No key is dropped here: the service does that when nothing is encrypted with it. @returns false where too many wait for that. */
+async function rotateCredentialKeys(dataPath: string): Promise<boolean> {
+  const keys = new FernetKeyRepository(join(dataPath, 'keys', 'credential'), systemClock);
+  await keys.open();
+  if ((await keys.count()) >= MOST_CREDENTIAL_KEYS) return false;
+  await keys.rotate(MOST_CREDENTIAL_KEYS);
+  return true;
 }
 
 async function bootstrap(flags: DataFlags): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -82,6 +82,42 @@ describe('the audit log of identity', () => {
     expect((await readFile(join(folder, 'x.log'), 'utf8')).trim().split('\n').map(Number)).toEqual(
       Array.from({ length: 1000 }, (_, index) => index),
     );
+  });
+
+  it('has the line when the request it is about is answered', async () => {
+    const cloud = await TestCloud.start();
+    cleanups.push(() => cloud.stop());
+    const path = join(cloud.folder, 'audit', 'identity.log');
+    const admin = await cloud.adminToken();
+    expect(await readFile(path, 'utf8')).toContain('"action":"authenticate"');
+    const { headers } = await cloud.call('POST', '/v3/regions', admin, { region: { id: 'north' } });
+    expect(await readFile(path, 'utf8')).toContain(String(headers['x-openstack-request-id']));
+  });
+
+  it('goes on behind the last whole line when a crash has cut one off', async () => {
+    const path = join(await newFolder(), 'x.log');
+    for (const rest of ['{"cut', 'x'.repeat(100_000)]) {
+      await writeFile(path, 'one\ntwo\n');
+      await appendFile(path, rest);
+      const log = new AuditLog(path, 1 << 20, createLogger('silent'));
+      await log.open();
+      await log.append('three');
+      await log.close();
+      expect(await readFile(path, 'utf8')).toBe('one\ntwo\nthree\n');
+    }
+    await writeFile(path, 'cut');
+    const log = new AuditLog(path, 1 << 20, createLogger('silent'));
+    await log.open();
+    await log.close();
+    expect(await readFile(path, 'utf8')).toBe('');
+  });
+
+  it('holds nobody up who asks while it is closed', async () => {
+    const log = new AuditLog(join(await newFolder(), 'x.log'), 1 << 20, createLogger('silent'));
+    await log.append('lost', { durable: true });
+    await log.open();
+    await log.append('there', { durable: true });
+    await log.close();
   });
 
   it('that cannot be written stops the start', async () => {

@@ -59,6 +59,17 @@ describe('martlet auth', () => {
     expect(await keys()).toEqual(['0', '2', '3']);
   });
 
+  it('rotates the keys of credentials with them, drops none, and stops before there are too many', async () => {
+    await makeFolder();
+    const keys = async () => (await readdir(join(folder, 'keys', 'credential'))).sort();
+    expect(await run('auth', 'rotate-keys', '--data', folder)).toContain('encrypts credentials anew');
+    expect(await keys()).toEqual(['0', '1', '2']);
+    for (let turn = 0; turn < 13; turn += 1) await run('auth', 'rotate-keys', '--data', folder);
+    expect(await keys()).toHaveLength(16);
+    expect(await run('auth', 'rotate-keys', '--data', folder)).toContain('credentials are not rotated');
+    expect(await keys()).toHaveLength(16);
+  });
+
   it('makes what is missing, tells the new passwords to the files, and changes nothing the second time', async () => {
     await makeFolder();
     expect(await run('auth', 'bootstrap', '--data', folder)).toContain('admin and demo');
