@@ -19,7 +19,10 @@ export interface ContainerChanges {
 export function openContainerChanges(
   buffer: SharedArrayBuffer = new SharedArrayBuffer(CONTAINER_SLOTS * Int32Array.BYTES_PER_ELEMENT),
 ): ContainerChanges {
-  invariant(buffer.byteLength === CONTAINER_SLOTS * Int32Array.BYTES_PER_ELEMENT, 'the container changes have another size');
+  invariant(
+    buffer.byteLength === CONTAINER_SLOTS * Int32Array.BYTES_PER_ELEMENT,
+    'the container changes have another size',
+  );
   const counts = new Int32Array(buffer);
   return {
     buffer,

@@ -26,9 +26,7 @@ export interface TakenRows {
 /** @param devices of this node, in the same order everywhere. */
 export function openTakenRows(
   devices: readonly string[],
-  buffer: SharedArrayBuffer = new SharedArrayBuffer(
-    SLOTS_BYTES + devices.length * BigInt64Array.BYTES_PER_ELEMENT,
-  ),
+  buffer: SharedArrayBuffer = new SharedArrayBuffer(SLOTS_BYTES + devices.length * BigInt64Array.BYTES_PER_ELEMENT),
 ): TakenRows {
   const unwritten = new Int32Array(buffer, 0, CONTAINER_SLOTS);
   const written = new BigInt64Array(buffer, SLOTS_BYTES);

@@ -88,6 +88,8 @@ export interface NewObject {
   onlyIfAbsent: boolean;
   /** The container replica that this object replica reports to; undefined where another replica does it. */
   listing?: ListingReport | undefined;
+  /** Where false, another replica of this node is the one that is read first, and this one need not keep in memory what it knows. */
+  readFirst?: boolean;
 }
 
 /** What a listing shows of an object that is this version with data and nothing else. */

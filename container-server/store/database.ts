@@ -203,9 +203,11 @@ export class ListingDatabase {
   }
 
   private accept(change: QueuedChange, result: unknown): void {
-    if (change.taken && this.hasLost) return this.refuse(change, new Error('rows before them were lost'));
-    this.settled(change);
-    change.resolve(result as never);
+    if (change.taken && this.hasLost) this.refuse(change, new Error('rows before them were lost'));
+    else {
+      this.settled(change);
+      change.resolve(result as never);
+    }
   }
 
   private refuse(change: QueuedChange, error: unknown): void {

@@ -1,9 +1,9 @@
 import { ApiError } from '../../common/errors.ts';
 import type { ObjectRemoval, ObjectTarget } from '../contract.ts';
 import { type Fold, foldVersions, newestTimestamp } from '../engine/fold.ts';
-import { findObject, isExpired } from '../engine/read-object.ts';
+import { findObject, isExpired, recallObject } from '../engine/read-object.ts';
 import { olderVersion } from '../errors.ts';
-import type { IndexedVersion } from '../index/contract.ts';
+import type { IndexedVersion, ObjectKey } from '../index/contract.ts';
 import type { ActionContext } from './context.ts';
 import { reportVersion } from './report-version.ts';
 import { tombstoneOf } from './tombstone.ts';
@@ -16,7 +16,7 @@ export async function removeObject(
 ): Promise<{ existed: boolean }> {
   const { device } = context;
   const tombstone = tombstoneOf(device, target, timestamp, listing);
-  const { fold, existed } = await lookUp(context, target);
+  const { fold, existed } = await lookUp(context, target, tombstone.objectKey);
   const newest = newestTimestamp(fold);
   if (newest !== undefined && newest > timestamp) throw olderVersion(newest);
   const location = await device.slabs.append(tombstone, { belowReserve: true });
@@ -25,15 +25,30 @@ export async function removeObject(
   return { existed };
 }
 
-async function lookUp(
-  { device, clock }: ActionContext,
-  target: ObjectTarget,
-): Promise<{ fold: Fold<IndexedVersion>; existed: boolean }> {
+interface Found {
+  fold: Fold<IndexedVersion>;
+  existed: boolean;
+}
+
+/** Nothing of the object is read where the index says enough. */
+async function lookUp({ device, clock }: ActionContext, target: ObjectTarget, key: ObjectKey): Promise<Found> {
+  if (recallObject(device, target) === undefined) {
+    const fold = foldVersions(await device.index.newest(key));
+    const existed = existsByIndex(fold);
+    if (existed !== undefined) return { fold, existed };
+  }
   try {
     const { fold, live } = await findObject(device, target);
     return { fold, existed: live !== undefined && !isExpired(live, clock.nowMs()) };
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 'CorruptObject') throw error;
-    return { fold: foldVersions(await device.index.newest(device.keyOf(target))), existed: true };
+    return { fold: foldVersions(await device.index.newest(key)), existed: true };
   }
+}
+
+/** @returns undefined: it may have expired. */
+function existsByIndex({ base, metadata }: Fold<IndexedVersion>): boolean | undefined {
+  if (base?.kind !== 'data' || base.damaged) return false;
+  const last = metadata ?? base;
+  return last.lasting && !last.damaged ? true : undefined;
 }

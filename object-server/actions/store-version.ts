@@ -24,7 +24,7 @@ export async function storeVersion(
   context: ActionContext,
   target: ObjectTarget,
   needle: KeyedNeedle,
-  options: { onlyIfAbsent: boolean; admitted?: () => void },
+  options: { onlyIfAbsent: boolean; readFirst?: boolean; admitted?: () => void },
 ): Promise<void> {
   const { device } = context;
   const slot = nameSlotOf(needle.objectKey);
@@ -46,7 +46,7 @@ export async function storeVersion(
   }
   const isAlone = before?.metadata === undefined;
   // Nothing but this version came into the slot since it was found to be the newest.
-  if (isAlone && device.changesOf(slot) === ((changes + 1) | 0))
+  if (isAlone && options.readFirst !== false && device.changesOf(slot) === ((changes + 1) | 0))
     rememberData(device, target, needle, location, (changes + 1) | 0);
   const row = needle.listing && (isAlone ? listedRowOf(needle.object, needle) : await currentRow(device, target));
   if ((await reportVersion(context, target, needle, location, row)) !== 'gone') return;

@@ -15,6 +15,7 @@ import { openSlabReader } from '../slab/slab-reader.ts';
 import { openSlabWriter } from '../slab/slab-writer.ts';
 import { Claims } from './claims.ts';
 import { IoLimit } from './io-limit.ts';
+import { DELETE_AT } from './live-object.ts';
 import { nameSlotOf, objectKeyOf } from './object-key.ts';
 import { type DeviceShare, SegmentState } from './shared-state.ts';
 import { Space } from './space.ts';
@@ -158,7 +159,7 @@ export class Device {
 }
 
 export function indexedVersionOf(needle: Needle, location: Location): IndexedVersion {
-  const { kind, timestamp, tie, contentType, body } = needle;
+  const { kind, timestamp, tie, contentType, body, metadata } = needle;
   return {
     kind,
     timestamp,
@@ -166,6 +167,7 @@ export function indexedVersionOf(needle: Needle, location: Location): IndexedVer
     typed: kind === 'metadata' && contentType !== undefined,
     large: body.where === 'file',
     damaged: false,
+    lasting: metadata[DELETE_AT] === undefined,
     location,
   };
 }

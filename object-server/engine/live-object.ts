@@ -2,6 +2,9 @@ import type { ObjectState } from '../contract.ts';
 import type { IndexedVersion, ObjectKey } from '../index/contract.ts';
 import type { Fold } from './fold.ts';
 
+/** Metadata that says when an object expires, seconds since the epoch. */
+export const DELETE_AT = 'x-delete-at';
+
 /** An object with data, as it was found when its name's slot of `share.changes` stood at `changes`. */
 export interface LiveObject {
   key: ObjectKey;

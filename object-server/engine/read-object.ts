@@ -8,7 +8,7 @@ import type { Location, Needle } from '../slab/contract.ts';
 import { CorruptNeedleError } from '../slab/corrupt-needle.ts';
 import { type Device, indexedVersionOf, type KeyedNeedle } from './device.ts';
 import { type Fold, foldVersions } from './fold.ts';
-import type { LiveObject } from './live-object.ts';
+import { DELETE_AT, type LiveObject } from './live-object.ts';
 import { nameSlotOf } from './object-key.ts';
 import { setAside } from './quarantine.ts';
 
@@ -171,7 +171,7 @@ export function isDamage(error: unknown): boolean {
 const DAMAGE = new Set(['EIO', 'ENOENT']);
 
 function deleteAtMsOf({ metadata }: ObjectState): number {
-  const deleteAt = metadata['x-delete-at'];
+  const deleteAt = metadata[DELETE_AT];
   return deleteAt === undefined ? Number.POSITIVE_INFINITY : Number(deleteAt) * 1000;
 }
 

@@ -1,18 +1,18 @@
 import type { LiveObject } from './live-object.ts';
 
-interface Entry {
-  object: LiveObject;
-  used: boolean;
-}
-
 /**
  * What one thread knows of objects that it has looked up, on all its devices: bounded in entries and in the bytes of their needles,
- * which are therefore likely to be in the system's memory still. What was used stays longer.
+ * which are therefore likely to be in the system's memory still.
+ *
+ * Two generations: what is found in the older one moves to the younger; when the younger has half of what is allowed it becomes the
+ * older, and what that held is forgotten at once. No entry is ever looked for to make room.
  */
 export class StateCache {
   private readonly mostEntries: number;
   private readonly mostBytes: number;
-  private readonly entries = new Map<string, Entry>();
+  private younger = new Map<string, LiveObject>();
+  private older = new Map<string, LiveObject>();
+  /** Of the younger one, never less than its entries have. */
   private bytes = 0;
 
   constructor(mostEntries: number, mostBytes: number) {
@@ -21,40 +21,22 @@ export class StateCache {
   }
 
   get(name: string): LiveObject | undefined {
-    const entry = this.entries.get(name);
-    if (entry === undefined) return undefined;
-    entry.used = true;
-    return entry.object;
+    const young = this.younger.get(name);
+    if (young !== undefined) return young;
+    const old = this.older.get(name);
+    if (old !== undefined) this.set(name, old);
+    return old;
   }
 
   set(name: string, object: LiveObject): void {
-    const former = this.entries.get(name);
-    if (former !== undefined) {
-      this.bytes += object.base.location.lengthBytes - former.object.base.location.lengthBytes;
-      former.object = object;
-    } else {
-      this.entries.set(name, { object, used: false });
-      this.bytes += object.base.location.lengthBytes;
+    const bytes = object.base.location.lengthBytes;
+    const isFull = this.younger.size >= this.mostEntries / 2 || this.bytes + bytes > this.mostBytes / 2;
+    if (isFull && this.younger.size > 0) {
+      this.older = this.younger;
+      this.younger = new Map();
+      this.bytes = 0;
     }
-    this.shrink();
-  }
-
-  delete(name: string): void {
-    const entry = this.entries.get(name);
-    if (entry === undefined) return;
-    this.entries.delete(name);
-    this.bytes -= entry.object.base.location.lengthBytes;
-  }
-
-  /** The oldest goes, unless it was used since it was looked at last: then it is the newest again. */
-  private shrink(): void {
-    for (const [name, entry] of this.entries) {
-      if (this.entries.size <= this.mostEntries && this.bytes <= this.mostBytes) return;
-      this.entries.delete(name);
-      if (entry.used) {
-        entry.used = false;
-        this.entries.set(name, entry);
-      } else this.bytes -= entry.object.base.location.lengthBytes;
-    }
+    this.younger.set(name, object);
+    this.bytes += bytes;
   }
 }

@@ -18,7 +18,7 @@ const VALUE_BYTES = 21;
 const PENDING_KEY_BYTES = 13;
 const TWO_32 = 2 ** 32;
 
-const FLAG = { typed: 1, large: 2, damaged: 4 } as const;
+const FLAG = { typed: 1, large: 2, damaged: 4, lasting: 8 } as const;
 /** The order of kinds of one time, greatest first: inverted ranks. */
 const KINDS: readonly VersionKind[] = ['tombstone', 'data', 'metadata'];
 const NO_TIE = Buffer.alloc(TIE_BYTES, 0xff);
@@ -63,10 +63,11 @@ export function encodeVersionKey(object: ObjectKey, { timestamp, kind, tie }: Ve
   return key;
 }
 
-export function encodeVersionValue({ location, typed, large, damaged }: IndexedVersion): Buffer {
+export function encodeVersionValue({ location, typed, large, damaged, lasting }: IndexedVersion): Buffer {
   const value = Buffer.allocUnsafe(VALUE_BYTES);
   writeLocation(value, location);
-  value[20] = (typed ? FLAG.typed : 0) | (large ? FLAG.large : 0) | (damaged ? FLAG.damaged : 0);
+  value[20] =
+    (typed ? FLAG.typed : 0) | (large ? FLAG.large : 0) | (damaged ? FLAG.damaged : 0) | (lasting ? FLAG.lasting : 0);
   return value;
 }
 
@@ -84,6 +85,7 @@ export function decodeVersion(key: Buffer, value: Buffer): IndexedVersion {
     typed: (flags & FLAG.typed) !== 0,
     large: (flags & FLAG.large) !== 0,
     damaged: (flags & FLAG.damaged) !== 0,
+    lasting: (flags & FLAG.lasting) !== 0,
     location: readLocation(value),
   };
 }

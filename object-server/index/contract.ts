@@ -52,6 +52,8 @@ export interface IndexedVersion extends VersionIdentity {
   large: boolean;
   /** The needle, or its file, was found damaged. It hides what it superseded, until the same version is put again. */
   damaged: boolean;
+  /** It surely has no `X-Delete-At`: whether the object has expired need not be read. */
+  lasting: boolean;
   location: Location;
 }
 

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { xxh64 } from '../../common/xxh64.ts';
 import { type ListingReport, listedRowOf, type NewObject } from '../../object-server/contract.ts';
+import type { Device } from '../../ring/contract.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import { agreed, quorumOf, settleByQuorum } from '../backend/quorum.ts';
 import { attemptOnReplicas } from '../backend/replicas.ts';
@@ -40,7 +41,9 @@ export async function putWholeObject(cluster: Cluster, put: WholeObjectPut): Pro
   const ring = cluster.rings.object(policyIndex);
   const partition = ring.partitionOf(account, container, object);
   return writeWithTimestamp(cluster, async (timestamp) => {
+    let firstHere: Device | undefined; // of `readOrder`
     const attempts = attemptOnReplicas(cluster, ring, partition, (device, replica) => {
+      if (cluster.isLocal(device)) firstHere ??= device;
       const version: NewObject = {
         timestamp,
         contentType: put.contentType,
@@ -49,6 +52,7 @@ export async function putWholeObject(cluster: Cluster, put: WholeObjectPut): Pro
         metadata: put.metadata,
         onlyIfAbsent: false,
         listing: reportOf(put.reports, replica),
+        readFirst: device === firstHere,
       };
       const target = { device: device.device, partition, account, container, object, policyIndex };
       return cluster.objectStoreAt(device).put(target, version, whole);

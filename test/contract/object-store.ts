@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ObjectStore } from '../../object-server/contract.ts';
+import type { ObjectStore, ObjectTarget } from '../../object-server/contract.ts';
 import { at } from '../support/listing-store.ts';
 import {
   type FakeListings,
@@ -267,6 +267,28 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
       expect(await refusalOf(store.setMetadata(TARGET, change))).toMatchObject({ code: 'ObjectNotFound' });
       await put(store, TARGET, 3, large, { onlyIfAbsent: true });
       expect((await get(store, TARGET)).equals(large)).toBe(true);
+    });
+
+    it('says of a deletion whether there was an object: not past its X-Delete-At, which a POST may bring or take', async () => {
+      const deleteAt = String(1_700_000_000 + 60);
+      const names = ['lasting', 'ends', 'ends by POST', 'lasts by POST'].map((object) => ({ ...TARGET, object }));
+      const [lasting, ends, endsByPost, lastsByPost] = names as [
+        ObjectTarget,
+        ObjectTarget,
+        ObjectTarget,
+        ObjectTarget,
+      ];
+      await put(store, lasting, 1, small, { readFirst: false });
+      await put(store, ends, 1, small, { metadata: { 'x-delete-at': deleteAt }, readFirst: false });
+      await put(store, endsByPost, 1, small, { readFirst: false });
+      await store.setMetadata(endsByPost, { timestamp: at(2), metadata: { 'x-delete-at': deleteAt } });
+      await put(store, lastsByPost, 1, small, { metadata: { 'x-delete-at': deleteAt } });
+      await store.setMetadata(lastsByPost, { timestamp: at(2), metadata: {} });
+      under.clock.nowMs = () => 1_700_000_060_000;
+      const existed: boolean[] = [];
+      for (const name of names) existed.push((await store.remove(name, { timestamp: at(3) })).existed);
+      expect(existed).toEqual([true, false, false, true]);
+      for (const name of names) expect((await store.remove(name, { timestamp: at(4) })).existed).toBe(false);
     });
 
     it('goes on reading a version that is superseded and deleted meanwhile', async () => {

@@ -23,6 +23,7 @@ export function indexedVersion(ticks: number, more: Partial<IndexedVersion> = {}
     typed: false,
     large: false,
     damaged: false,
+    lasting: false,
     location: { segment: 3, generation: 2 ** 40 + ticks, offset: 4096 * ticks, lengthBytes: 100 },
     ...more,
   };
@@ -46,7 +47,7 @@ export function describeVersionIndex(name: string, open: () => Promise<IndexUnde
       const expected = [
         indexedVersion(9, { kind: 'metadata', typed: true }),
         indexedVersion(5, { kind: 'tombstone' }),
-        indexedVersion(5, { tie: 'ff'.repeat(16), large: true }),
+        indexedVersion(5, { tie: 'ff'.repeat(16), large: true, lasting: true }),
         indexedVersion(5, { tie: '00'.repeat(16), damaged: true }),
         indexedVersion(5, { kind: 'metadata' }),
         indexedVersion(4),

@@ -299,7 +299,7 @@ function comparable(answers: readonly RawAnswer[]): unknown[] {
     expect(new Set(ids).size).toBeLessThanOrEqual(1);
     return {
       status,
-      body: body.replaceAll(/^--[0-9a-f]{32}/gm, '--boundary'),
+      body: body.replaceAll(/^--[0-9a-f]{32}/gm, '--boundary').replaceAll(/tx[0-9a-f]{21}-[0-9a-f]{10}/g, 'tx'),
       lines: lines.map((line) =>
         line
           .replace(/tx[0-9a-f]{21}-[0-9a-f]{10}/, 'tx')

@@ -142,7 +142,7 @@ describe('listing updates in batches', () => {
   });
 
   it('are late when nobody answers within the bound, and the address is asked again after that', async () => {
-    const updates = open(20);
+    const updates = open(250);
     const answers = Array.from({ length: MOST_UPDATE_CALLS_OUT + 1 }, async (_, index) => {
       for (let turns = 0; turns < index; turns += 1) await turn();
       return updates.send(report('d1'), target(`${index}`), liveRow(`${index}`, at(1)));
