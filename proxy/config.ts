@@ -96,6 +96,22 @@ export const proxyConfig = Type.Object({
     description:
       'How long a container with replicas on other nodes is remembered (policy, ACLs), seconds; 0 = never. Those of this node are as long as they do not change.',
   }),
+  s3: Type.Object(
+    {
+      domain: Type.String({
+        default: '',
+        maxLength: 253,
+        description: "Host whose subdomains are buckets ('s3.example.com'); empty: buckets stand in the path only.",
+      }),
+      region: Type.String({
+        default: 'us-east-1',
+        minLength: 1,
+        maxLength: 64,
+        description: 'Region that clients of the S3 API are told; they may sign for any.',
+      }),
+    },
+    { description: 'The S3 API, on the port of the Swift API.' },
+  ),
   cors_allow_origin: names([], 'Origins whose pages may use every container, beside those that a container names.'),
   cors_expose_headers: names([], 'Headers that pages of other origins may read, beside those that a container names.'),
   strict_cors_mode: Type.Boolean({

@@ -36,6 +36,8 @@ export const MOST_DRAIN_MS = 5_000;
 export const SMALL_UNREAD_BODY_BYTES = 64 << 10;
 
 export const MOST_MANIFEST_SEGMENTS = 1000;
+/** The same of what an S3 client uploads in parts. Spec: Amazon S3, "Amazon S3 multipart upload limits". */
+export const MOST_UPLOAD_PARTS = 10_000;
 export const MOST_MANIFEST_BYTES = 8 << 20;
 /** Manifests inside manifests. */
 export const MOST_MANIFEST_DEPTH = 10;
@@ -49,6 +51,8 @@ export const MOST_SYMLINK_HOPS = 2;
 export const EXPIRER_CONCURRENCY = 4;
 export const EXPIRER_ROWS_PER_PAGE = 1_000;
 export const EXPIRER_CONTAINERS_PER_PAGE = 1_000;
+/** Notes that go to a listing at once. */
+export const MOST_ROWS_PER_NOTE = 100;
 /** How long a node leaves to another one what that one should do first. */
 export const EXPIRER_GRACE_SECONDS = 3_600;
 

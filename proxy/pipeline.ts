@@ -18,6 +18,7 @@ import { legacyVersions } from './features/versions-legacy.ts';
 import type { Feature, Handler } from './message.ts';
 import { createDispatcher } from './routes/dispatch.ts';
 import type { Services } from './routes/route.ts';
+import { largeEtags } from './s3/large-etags.ts';
 
 /**
  * The features in the order in which a request meets them; its answer meets them from the last to the first.
@@ -38,13 +39,14 @@ function swiftFeaturesOf(services: Services): readonly Feature[] {
 }
 
 /** Then those of the objects themselves, whatever dialect asks for them. */
-function objectFeaturesOf(services: Services): readonly Feature[] {
+function objectFeaturesOf(services: Services, dialect: 'swift' | 's3'): readonly Feature[] {
   return [
     copy(services.maxFileBytes), // a COPY becomes a GET and a PUT
     containerQuotas(services), // an upload beyond what its container may hold is refused
     accountQuotas(services), // and one beyond what its account may
     conditionalRange, //       304, 412, 206, 416: of the whole that the features below put together
-    slo, //                    a manifest becomes its segments
+    ...(dialect === 's3' ? [largeEtags] : []), // by the ETag that S3 clients know
+    slo(services), //          a manifest becomes its segments
     dlo, //                    a prefix becomes its objects
     legacyVersions(services), // a PUT keeps what was there before, in a container of the client's choice
     versions(services), //     the same, as versions with ids
@@ -63,6 +65,7 @@ export interface Pipelines {
 export function createPipelines(services: Services): Pipelines {
   const around = (features: readonly Feature[], inner: Handler) =>
     features.reduceRight((next, feature) => feature(next), inner);
-  const s3 = around(objectFeaturesOf(services), createDispatcher(services));
-  return { swift: around(swiftFeaturesOf(services), s3), s3 };
+  const dispatch = createDispatcher(services);
+  const objects = around(objectFeaturesOf(services, 'swift'), dispatch);
+  return { swift: around(swiftFeaturesOf(services), objects), s3: around(objectFeaturesOf(services, 's3'), dispatch) };
 }

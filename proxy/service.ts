@@ -29,6 +29,7 @@ import { createStraightWay } from './plain/straight-way.ts';
 import { type LegacyIdentity, legacyLogin } from './routes/auth-v1.ts';
 import { capabilities } from './routes/info.ts';
 import type { Services } from './routes/route.ts';
+import { createS3Api, type S3Api } from './s3/api.ts';
 
 export interface ProxyDeps {
   config: ProxyConfig;
@@ -72,9 +73,17 @@ export function buildProxy(deps: ProxyDeps): Service {
   let isClosing = false;
   const clientTimeoutMs = config.client_timeout * 1000;
   const verifyNow = (token: string) => deps.verifier.verifyNow?.(token);
+  const s3 = createS3Api({
+    objects: pipelines.s3,
+    containers: services.containers,
+    signers: deps.signers ?? { find: async () => undefined },
+    clock,
+    ...config.s3,
+  });
   const api = createObjectApi({
     straightWay: createStraightWay({ ...services, verifyNow, clientTimeoutMs, isClosing: () => isClosing }),
     pipeline: pipelines.swift,
+    s3,
     verifier: deps.verifier,
     clock,
     logger,
@@ -87,7 +96,7 @@ export function buildProxy(deps: ProxyDeps): Service {
     newRequestId: (request) => newTransactionId(clock, extraOf(request)),
     requestIdHeaders: TRANSACTION_ID_HEADERS,
     mostBodyBytes: MOST_PLAIN_BODY_BYTES,
-    serverFactory: serverFactory(api, clock),
+    serverFactory: serverFactory(api, s3, clock),
   });
   app.addHook('preClose', async () => {
     isClosing = true;
@@ -159,7 +168,7 @@ function encryptionOf({ config, rootSecrets }: ProxyDeps): EncryptionOptions {
 }
 
 /** A server that gives the object API its requests as they are, and Fastify the few others. */
-function serverFactory(api: ObjectApi, clock: Clock): FastifyServerFactory {
+function serverFactory(api: ObjectApi, s3: S3Api, clock: Clock): FastifyServerFactory {
   return (fastifyHandler) => {
     const server = createServer({ maxHeaderSize: MOST_HEAD_BYTES });
     server.requestTimeout = 0;
@@ -170,7 +179,8 @@ function serverFactory(api: ObjectApi, clock: Clock): FastifyServerFactory {
       if (!server.listening) server.closeIdleConnections();
     };
     const serve = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => {
-      if (!PLAIN_PATHS.test(request.url ?? '')) {
+      // A bucket may be called as those few paths are.
+      if (!PLAIN_PATHS.test(request.url ?? '') || s3.claims(request)) {
         api.serve(request, response, expectsContinue, done);
         return;
       }

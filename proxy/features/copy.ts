@@ -137,7 +137,7 @@ function sinkRequest(request: ProxyRequest, source: ProxyResponse, body: Request
 }
 
 /** What a large object's manifest keeps for itself and for its listing row. */
-const SOURCE_SYSMETA = /^x-object-sysmeta-(slo-|container-update-override-)/;
+const SOURCE_SYSMETA = /^x-object-sysmeta-(slo-|s3-|container-update-override-)/;
 
 function copiedFrom(path: Required<ResourcePath> | ResourcePath, source: Headers, sink: Headers): Headers {
   const headers: Record<string, string> = {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ApiError } from '../../common/errors.ts';
 import { LISTED_AS } from '../../object-server/contract.ts';
 import { plainRefusal, refusal, statusLineOf } from '../errors.ts';
-import { MOST_MANIFEST_BYTES, MOST_MANIFEST_SEGMENTS, SUBREQUEST_CONCURRENCY } from '../limits.ts';
+import { MOST_MANIFEST_BYTES, MOST_MANIFEST_SEGMENTS, MOST_UPLOAD_PARTS, SUBREQUEST_CONCURRENCY } from '../limits.ts';
 import {
   bodyOf,
   collect,
@@ -25,6 +25,8 @@ type ObjectSegment = Exclude<SentSegment, { data: Buffer }>;
 /** Where a manifest keeps what the whole is, beside its own ETag and length. */
 export const SLO_ETAG_HEADER = 'x-object-sysmeta-slo-etag';
 export const SLO_SIZE_HEADER = 'x-object-sysmeta-slo-size';
+/** And what S3 clients see as its ETag, where one of them uploaded it in parts: `md5-parts`. */
+export const S3_ETAG_HEADER = 'x-object-sysmeta-s3-etag';
 
 /**
  * `PUT ?multipart-manifest=put`: asks each segment with a HEAD whether it is what the client says, and stores the manifest
@@ -39,8 +41,9 @@ export async function putManifest(request: ProxyRequest, next: Handler, whole: H
   if (!path) return next(request);
   const sent = parseManifest(await readManifest(request), `/${path.container}/${path.object}`);
   const objects = sent.filter((segment): segment is ObjectSegment => 'path' in segment);
-  if (objects.length > MOST_MANIFEST_SEGMENTS)
-    throw refusal(413, { body: `Number of object-backed segments must be <= ${MOST_MANIFEST_SEGMENTS}` });
+  const mostSegments = request.headers[S3_ETAG_HEADER] === undefined ? MOST_MANIFEST_SEGMENTS : MOST_UPLOAD_PARTS;
+  if (objects.length > mostSegments)
+    throw refusal(413, { body: `Number of object-backed segments must be <= ${mostSegments}` });
   const heads = await headSegments(request, objects, whole);
   const problems: Problem[] = [];
   const stored = sent.flatMap((segment, index) => {
@@ -132,6 +135,7 @@ async function store(request: ProxyRequest, segments: readonly StoredSegment[], 
   const body = Buffer.from(JSON.stringify(segments));
   if (body.length > 2 * MOST_MANIFEST_BYTES) throw plainRefusal(413, `Manifest File > ${MOST_MANIFEST_BYTES} bytes`);
   const bodyEtag = createHash('md5').update(body).digest('hex');
+  const s3Etag = request.headers[S3_ETAG_HEADER];
   const query = new Map(request.query);
   query.delete('multipart-manifest');
   const response = await next({
@@ -146,7 +150,7 @@ async function store(request: ProxyRequest, segments: readonly StoredSegment[], 
       [SLO_ETAG_HEADER]: etag,
       [SLO_SIZE_HEADER]: String(sizeBytes),
       // The listing shows the whole, not its manifest; what is counted is the manifest: the segments are counted where they are.
-      [LISTED_AS.etag]: `${bodyEtag}; slo_etag=${etag}; slo_size=${sizeBytes}`,
+      [LISTED_AS.etag]: `${bodyEtag}${s3Etag === undefined ? '' : `; s3_etag=${s3Etag}`}; slo_etag=${etag}; slo_size=${sizeBytes}`,
     },
   });
   return { ...response, headers: { ...response.headers, etag: `"${etag}"` } };

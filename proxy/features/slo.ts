@@ -1,5 +1,6 @@
 import { refusal } from '../errors.ts';
 import type { Feature, Handler, ProxyResponse } from '../message.ts';
+import type { Services } from '../routes/route.ts';
 import { changeRows, joinEtag, splitEtag } from './listing-rows.ts';
 import { deleteLargeObject } from './slo-delete.ts';
 import { readLargeObject, readManifestItself } from './slo-get.ts';
@@ -10,7 +11,9 @@ import { putManifest } from './slo-put.ts';
  *
  * Spec: Object Storage API, "Static large objects".
  */
-export const slo: Feature = (next) => {
+export const slo =
+  (services: Services): Feature =>
+  (next) => {
   const handler: Handler = async (request) => {
     const { method, path, query, headers } = request;
     if (path.container === undefined) return next(request);
@@ -22,7 +25,7 @@ export const slo: Feature = (next) => {
       return manifest === 'get' ? readManifestItself(request, response) : readLargeObject(request, response, next, 1);
     }
     if (method === 'PUT' && manifest === 'put') return putManifest(request, next, handler);
-    if (method === 'DELETE' && manifest === 'delete') return deleteLargeObject(request, next);
+    if (method === 'DELETE' && manifest === 'delete') return deleteLargeObject(request, services, next);
     if (headers['x-static-large-object'])
       throw refusal(400, {
         body: 'X-Static-Large-Object is a reserved header. To create a static large object add query param multipart-manifest=put.',
@@ -42,12 +45,15 @@ function withLargeEtags(response: ProxyResponse): ProxyResponse {
     const sloSize = parameters.get('slo_size');
     parameters.delete('slo_etag');
     parameters.delete('slo_size');
+    const s3Etag = parameters.get('s3_etag');
+    parameters.delete('s3_etag');
     const bytes = sloSize === undefined ? row['bytes'] : Number(sloSize);
     return {
       ...row,
       hash: joinEtag(etag, parameters),
       ...(bytes === undefined ? {} : { bytes }),
       slo_etag: `"${sloEtag}"`,
+      ...(s3Etag === undefined ? {} : { s3_etag: `"${s3Etag}"` }),
     };
   });
   return { ...response, rows: changed };

@@ -9,6 +9,7 @@ import { refusal, renderedRefusal } from '../errors.ts';
 import { contentOf, type Handler, type Headers, NO_BODY, type ProxyRequest, type ProxyResponse } from '../message.ts';
 import type { StraightWay } from '../plain/straight-way.ts';
 import { parseTarget } from '../routes/path.ts';
+import type { S3Api } from '../s3/api.ts';
 import { clientBody } from './client-body.ts';
 import { decodeHeaders } from './header-text.ts';
 import { sendResponse } from './send-response.ts';
@@ -19,6 +20,8 @@ export interface ObjectApiOptions {
   /** Takes what it can, before anything else looks at the request. */
   straightWay: StraightWay;
   pipeline: Handler;
+  /** Takes the requests that are signed as S3's. */
+  s3: S3Api;
   verifier: TokenVerifier;
   clock: Clock;
   logger: Logger;
@@ -89,6 +92,7 @@ class Exchange {
   private readonly transactionId: string;
   /** The client waits for `100 Continue` and has not been sent it. */
   private isHeldBack: boolean;
+  private readonly isS3: boolean;
 
   constructor(
     options: ObjectApiOptions,
@@ -100,6 +104,7 @@ class Exchange {
     this.incoming = incoming;
     this.response = response;
     this.isHeldBack = expectsContinue;
+    this.isS3 = options.s3.claims(incoming);
     this.headers = decodeHeaders(incoming.headers);
     this.transactionId = newTransactionId(options.clock, this.headers['x-trans-id-extra']);
     // The stream says it to who reads; with nobody reading, it must not end the process.
@@ -117,6 +122,7 @@ class Exchange {
 
   private async answer(): Promise<ProxyResponse> {
     if (this.options.isClosing()) throw refusal(503);
+    if (this.isS3) return this.answerS3();
     const { path, query, pathText } = parseTarget(this.incoming.url ?? '/');
     const method = this.incoming.method ?? 'GET';
     const body = BODILESS.has(method) ? NO_BODY : this.body();
@@ -136,6 +142,14 @@ class Exchange {
       },
     };
     return this.options.pipeline(request);
+  }
+
+  private answerS3(): Promise<ProxyResponse> {
+    const { incoming, options, transactionId } = this;
+    const body = BODILESS.has(incoming.method ?? 'GET') ? NO_BODY : this.body();
+    const client = { address: incoming.socket.remoteAddress, pathText: '' };
+    const context = { transactionId, caller: undefined, client, log: options.logger };
+    return options.s3.answer({ request: incoming, body, context });
   }
 
   private body() {
@@ -174,11 +188,10 @@ class Exchange {
       this.response.destroy();
       return;
     }
-    const { contentType, body } = renderedRefusal(refused);
-    const headers: Record<string, string> = { 'content-type': contentType };
-    for (const [name, value] of Object.entries(refused.headers)) headers[name.toLowerCase()] = value;
     try {
-      await this.send({ status: refused.status, headers, body: contentOf(body) });
+      await this.send(
+        this.isS3 ? this.options.s3.render(refused, this.incoming, transactionId) : renderedAnswer(refused),
+      );
     } catch (secondError) {
       logger.debug({ err: secondError, transactionId }, 'an error could not be answered');
       this.response.destroy();
@@ -198,6 +211,13 @@ class Exchange {
       ...(isUnread && !this.isHeldBack ? { beforeEnd: () => drain(incoming) } : {}),
     });
   }
+}
+
+function renderedAnswer(refused: ApiError): ProxyResponse {
+  const { contentType, body } = renderedRefusal(refused);
+  const headers: Record<string, string> = { 'content-type': contentType };
+  for (const [name, value] of Object.entries(refused.headers)) headers[name.toLowerCase()] = value;
+  return { status: refused.status, headers, body: contentOf(body) };
 }
 
 function ignore(): void {}

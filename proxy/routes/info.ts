@@ -1,6 +1,7 @@
 import type { Policies } from '../backend/policies.ts';
 import type { ProxyConfig } from '../config.ts';
 import {
+  HEARTBEAT_MS,
   MOST_ACCOUNT_NAME_BYTES,
   MOST_BULK_DELETES,
   MOST_CONTAINER_NAME_BYTES,
@@ -16,6 +17,7 @@ import {
   MOST_OBJECT_NAME_BYTES,
   MOST_SYMLINK_HOPS,
 } from '../limits.ts';
+import { LEAST_PART_BYTES, MOST_DELETED, MOST_LISTED, MOST_PART_NUMBER } from '../s3/limits.ts';
 
 /** The Swift whose behaviour this API follows. */
 const SWIFT_VERSION = '2.30.1';
@@ -54,7 +56,8 @@ export function capabilities(policies: Policies, config: ProxyConfig): Record<st
       max_manifest_segments: MOST_MANIFEST_SEGMENTS,
       max_manifest_size: MOST_MANIFEST_BYTES,
       min_segment_size: 1,
-      allow_async_delete: false,
+      yield_frequency: HEARTBEAT_MS / 1000,
+      allow_async_delete: true,
     },
     dlo: {},
     object_versioning: {},
@@ -70,6 +73,16 @@ export function capabilities(policies: Policies, config: ProxyConfig): Record<st
       outgoing_allow_headers: ['x-object-meta-public-*'],
     },
     formpost: { allowed_digests: config.formpost.allowed_digests },
+    s3api: {
+      allow_multipart_uploads: true,
+      location: config.s3.region,
+      max_bucket_listing: MOST_LISTED,
+      max_multi_delete_objects: MOST_DELETED,
+      max_parts_listing: MOST_LISTED,
+      max_upload_part_num: MOST_PART_NUMBER,
+      min_segment_size: LEAST_PART_BYTES,
+      s3_acl: false,
+    },
     staticweb: {},
     container_quotas: {},
     account_quotas: {},

@@ -1,0 +1,61 @@
+import { contentOf, type Headers, type ProxyResponse } from '../../message.ts';
+import { s3Error } from '../errors.ts';
+import { shownHeaders } from '../headers.ts';
+import type { Operation, S3Request, S3Services } from '../message.ts';
+import { objectOf } from '../names.ts';
+import { ask } from '../object-api.ts';
+
+const CONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'] as const;
+
+/** Parameters that say what a header of the answer shall be. */
+const OVERRIDES: Readonly<Record<string, string>> = {
+  'response-cache-control': 'cache-control',
+  'response-content-disposition': 'content-disposition',
+  'response-content-encoding': 'content-encoding',
+  'response-content-language': 'content-language',
+  'response-content-type': 'content-type',
+  'response-expires': 'expires',
+};
+
+/** GetObject and HeadObject. */
+export const getObject: Operation = async (request, services) => {
+  const answer = await readObject(request, services);
+  const isChecksumMode = request.headers['x-amz-checksum-mode']?.toUpperCase() === 'ENABLED';
+  // A checksum is of the whole: beside a part of it, it would be taken for the part's.
+  const headers = shownHeaders(answer.headers, isChecksumMode && answer.status === 200);
+  if (answer.status === 304) {
+    await answer.body?.close();
+    return { status: 304, headers, body: contentOf('') };
+  }
+  return { ...answer, headers: { ...headers, ...overridesOf(request) } };
+};
+
+async function readObject(request: S3Request, services: S3Services): Promise<ProxyResponse> {
+  const { bucket, key } = objectOf(request);
+  const { headers, query, method } = request;
+  if (query.has('partNumber'))
+    throw s3Error('NotImplemented', { message: 'Reading by part number is not implemented.' });
+  const version = query.get('versionId');
+  if (version !== undefined && version !== 'null') throw s3Error('NoSuchVersion');
+  const passed: Record<string, string> = {};
+  for (const name of CONDITIONS) {
+    const value = headers[name];
+    if (value !== undefined) passed[name] = value;
+  }
+  const { range } = headers;
+  // Several ranges are none: the whole is answered.
+  if (range !== undefined && !range.includes(',')) {
+    passed['range'] = range;
+    if (headers['if-range'] !== undefined) passed['if-range'] = headers['if-range'];
+  }
+  return ask(request, services, { method, container: bucket, object: key, headers: passed });
+}
+
+function overridesOf({ query }: S3Request): Headers {
+  const overrides: Record<string, string> = {};
+  for (const [parameter, header] of Object.entries(OVERRIDES)) {
+    const value = query.get(parameter);
+    if (value !== undefined) overrides[header] = value;
+  }
+  return overrides;
+}

@@ -1,0 +1,63 @@
+import { concurrently } from '../features/concurrently.ts';
+import { VERSIONS_CONTAINER } from '../features/versions-settings.ts';
+import { MOST_MANIFEST_BYTES, SUBREQUEST_CONCURRENCY } from '../limits.ts';
+import { readWhole } from '../message.ts';
+import { S3_ETAG } from './headers.ts';
+import type { S3Request, S3Services } from './message.ts';
+import { partsContainer } from './names.ts';
+import { ask, askHead, askIfThere } from './object-api.ts';
+
+/**
+ * Overwrites or deletes an object, and then the parts that it was made of: nobody else names them. Buckets into which nothing was ever
+ * uploaded in parts, which this thread knows, pay nothing for it. A crash between leaves parts that go with the bucket.
+ *
+ * @param isDoomed false for parts that the change uses again.
+ */
+export async function withRemovalOfParts<T>(
+  request: S3Request,
+  services: S3Services,
+  { bucket, key }: { bucket: string; key: string },
+  change: () => Promise<T>,
+  isDoomed: (part: string) => boolean = () => true,
+): Promise<T> {
+  const doomed = (await partsOf(request, services, { bucket, key })).filter(isDoomed);
+  const result = await change();
+  await removeParts(request, services, doomed);
+  return result;
+}
+
+/** Names below the bucket's container of parts; none where the object was not uploaded in parts. */
+async function partsOf(
+  request: S3Request,
+  services: S3Services,
+  { bucket, key }: { bucket: string; key: string },
+): Promise<string[]> {
+  const container = partsContainer(bucket);
+  if (!(await services.containers.find(request.account, container))) return [];
+  // A version that is overwritten or deleted lives on.
+  const known = await services.containers.find(request.account, bucket);
+  if (known?.settings[VERSIONS_CONTAINER]) return [];
+  const what = { container: bucket, object: key };
+  const headers = await askIfThere(request, services, { method: 'HEAD', ...what });
+  if (headers?.[S3_ETAG] === undefined || !headers['x-static-large-object']) return [];
+  const { body } = await ask(request, services, { method: 'GET', ...what, query: { 'multipart-manifest': 'get' } });
+  if (!body) return [];
+  const text = await readWhole(body, 2 * MOST_MANIFEST_BYTES);
+  await body.close();
+  const prefix = `/${container}/`;
+  const segments = JSON.parse(text?.toString() ?? '[]') as { name?: string }[];
+  return segments.flatMap(({ name }) => (name?.startsWith(prefix) ? [name.slice(prefix.length)] : []));
+}
+
+/** Best effort: the answer is the change's. */
+export async function removeParts(request: S3Request, services: S3Services, names: readonly string[]): Promise<void> {
+  if (names.length === 0 || request.bucket === undefined) return;
+  const container = partsContainer(request.bucket);
+  await concurrently(names, SUBREQUEST_CONCURRENCY, async (name) => {
+    try {
+      await askHead(request, services, { method: 'DELETE', container, object: name });
+    } catch (error) {
+      request.context.log.debug({ err: error, container, name }, 'a part stays');
+    }
+  });
+}
