@@ -1,6 +1,5 @@
 import { refusal } from '../errors.ts';
 import type { Feature, Handler, ProxyResponse } from '../message.ts';
-import type { Services } from '../routes/route.ts';
 import { changeRows, joinEtag, splitEtag } from './listing-rows.ts';
 import { deleteLargeObject } from './slo-delete.ts';
 import { readLargeObject, readManifestItself } from './slo-get.ts';
@@ -11,9 +10,7 @@ import { putManifest } from './slo-put.ts';
  *
  * Spec: Object Storage API, "Static large objects".
  */
-export const slo =
-  (services: Services): Feature =>
-  (next) => {
+export const slo: Feature = (next) => {
   const handler: Handler = async (request) => {
     const { method, path, query, headers } = request;
     if (path.container === undefined) return next(request);
@@ -25,7 +22,7 @@ export const slo =
       return manifest === 'get' ? readManifestItself(request, response) : readLargeObject(request, response, next, 1);
     }
     if (method === 'PUT' && manifest === 'put') return putManifest(request, next, handler);
-    if (method === 'DELETE' && manifest === 'delete') return deleteLargeObject(request, services, next);
+    if (method === 'DELETE' && manifest === 'delete') return deleteLargeObject(request, next);
     if (headers['x-static-large-object'])
       throw refusal(400, {
         body: 'X-Static-Large-Object is a reserved header. To create a static large object add query param multipart-manifest=put.',
