@@ -34,6 +34,38 @@ const tempurl = Type.Object({
   }),
 });
 
+const rateSteps = (description: string) =>
+  Type.Array(Type.Object({ size: Type.Integer({ minimum: 0 }), rate: Type.Number({ exclusiveMinimum: 0 }) }), {
+    default: [],
+    maxItems: 100,
+    description,
+  });
+
+const ratelimit = Type.Object({
+  account_ratelimit: Type.Number({
+    minimum: 0,
+    default: 0,
+    description: 'Containers that may be made or deleted in one account, per second and node; 0 = any number.',
+  }),
+  container_ratelimits: rateSteps(
+    'Writes to the objects of a container that holds `size` objects or more: `rate` per second and node; in between, on the line to the next size.',
+  ),
+  container_listing_ratelimits: rateSteps('The same for listings of a container.'),
+  max_sleep_time_seconds: Type.Number({
+    minimum: 0,
+    maximum: 300,
+    default: 60,
+    description: 'A request that would have to wait longer is refused, seconds.',
+  }),
+  rate_buffer_seconds: Type.Number({
+    minimum: 0,
+    default: 5,
+    description: 'Idle time that may be made up for in a burst, seconds.',
+  }),
+  account_whitelist: names([], 'Accounts (AUTH_…) that are not limited.'),
+  account_blacklist: names([], 'Accounts (AUTH_…) all of whose requests are refused.'),
+});
+
 /** The `proxy` part of the configuration. */
 export const proxyConfig = Type.Object({
   policies: Type.Array(policy, {
@@ -119,6 +151,7 @@ export const proxyConfig = Type.Object({
     description: 'Whether only pages of allowed origins may see answers; else all that send an Origin may.',
   }),
   tempurl,
+  ratelimit,
   staticweb: Type.Object({
     url_base: Type.String({
       default: '',

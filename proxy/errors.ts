@@ -31,6 +31,7 @@ const STATUS_TEXTS: Readonly<Record<number, readonly [reason: string, explanatio
   417: ['Expectation Failed', 'Expectation failed.'],
   422: ['Unprocessable Entity', 'Unable to process the contained instructions'],
   431: ['Request Header Fields Too Large', 'The headers of your request were too large for this server.'],
+  497: ['Blacklisted', ''],
   498: ['Rate Limited', 'Too many requests.'],
   499: ['Client Disconnect', 'The client was disconnected during request.'],
   500: ['Internal Error', 'The server has either erred or is incapable of performing the requested operation.'],

@@ -79,5 +79,14 @@ export const MOST_ABSENT_CONTAINERS = 1_000;
 /** Accounts that one thread remembers. */
 export const MOST_KNOWN_ACCOUNTS = 1_000;
 
+/** Names whose rates are kept apart in the shared memory: 1 MiB of it. */
+export const MOST_RATE_KEYS = 65_536;
+/** Places where a name's rate may be. */
+export const RATE_PROBES = 8;
+/** Requests of one thread that wait for their turn; more are refused. */
+export const MOST_RATE_LIMITED_WAITERS = 1_000;
+/** Who is refused for what they are, waits: trying again at once shall cost them more than us. */
+export const REFUSED_ACCOUNT_DELAY_MS = 1_000;
+
 /** Longer bodies are hashed by another thread; this much takes a third of a millisecond. */
 export const MOST_HASHED_HERE_BYTES = 256 << 10;

@@ -9,6 +9,7 @@ import { encryption } from './features/encryption.ts';
 import { formPost } from './features/form-post.ts';
 import { gatekeeper } from './features/gatekeeper.ts';
 import { listingFormat } from './features/listing-format.ts';
+import { rateLimit } from './features/rate-limit.ts';
 import { slo } from './features/slo.ts';
 import { staticWeb } from './features/static-web.ts';
 import { symlink } from './features/symlink.ts';
@@ -41,6 +42,7 @@ function swiftFeaturesOf(services: Services): readonly Feature[] {
 /** Then those of the objects themselves, whatever dialect asks for them. */
 function objectFeaturesOf(services: Services, dialect: 'swift' | 's3'): readonly Feature[] {
   return [
+    rateLimit(services), // a request waits for its turn
     copy(services.maxFileBytes), // a COPY becomes a GET and a PUT
     containerQuotas(services), // an upload beyond what its container may hold is refused
     accountQuotas(services), // and one beyond what its account may

@@ -15,10 +15,11 @@ import type { Cluster, ContainerChanges } from './backend/cluster.ts';
 import { KnownAccounts } from './backend/known-accounts.ts';
 import { KnownContainers } from './backend/known-containers.ts';
 import { createPolicies } from './backend/policies.ts';
+import { newRateMemory, RateSlots } from './backend/rate-slots.ts';
 import type { ProxyConfig } from './config.ts';
+import { Expirer } from './daemons/expirer.ts';
 import { type EncryptionOptions, Keyring } from './encryption/keyring.ts';
 import type { RootSecrets } from './encryption/root-secrets.ts';
-import { Expirer } from './daemons/expirer.ts';
 import { renderSwiftError } from './errors.ts';
 import { answerClientError } from './http/client-error.ts';
 import { createObjectApi, type ObjectApi } from './http/object-api.ts';
@@ -46,6 +47,8 @@ export interface ProxyDeps {
   signers?: SignerDirectory;
   /** Counts changes of this node's containers; unless given, each request asks about its container. */
   containerChanges?: ContainerChanges;
+  /** Shared by the threads of a process, made by `newRateMemory`; unless given, each proxy counts for itself. */
+  rateMemory?: SharedArrayBuffer;
   /** Who answers the legacy login. */
   identity: LegacyIdentity;
   /** What the file `proxy.encryption.root_secrets` holds; undefined where there is none. */
@@ -156,6 +159,7 @@ export function servicesOf(deps: ProxyDeps): Services {
     access,
     containers,
     accounts,
+    rates: new RateSlots(deps.rateMemory ?? newRateMemory()),
     config,
     encryption: encryptionOf(deps),
     maxFileBytes: config.max_file_size,

@@ -5,6 +5,7 @@ import { buildContainerServer } from '../../container-server/service.ts';
 import { type LocalListingStore, openListingStore } from '../../container-server/store.ts';
 import { openTakenRows, type TakenRows } from '../../container-server/taken-rows.ts';
 import { openDeviceShare } from '../../object-server/engine/shared-state.ts';
+import { newRateMemory } from '../../proxy/backend/rate-slots.ts';
 import type { RootSecrets } from '../../proxy/encryption/root-secrets.ts';
 import { createNodeDirectory } from '../node-directory.ts';
 import type { NodeRings } from '../node-rings.ts';
@@ -81,6 +82,7 @@ export async function startDataPath(
       objectServer: config['object-server'],
       epoch: node.epoch.buffer,
       containerChanges: listings.changes.buffer,
+      rateMemory: newRateMemory(),
       takenRows: listings.taken.buffer,
       deviceShares: Object.fromEntries(node.file.devices.map((name) => [name, openDeviceShare().buffer])),
       authUrl: node.authUrl,

@@ -31,6 +31,8 @@ export interface DataWorkerSetup {
   deviceShares: Readonly<Record<string, SharedArrayBuffer>>;
   /** Shared counts of changes to this node's containers: `openContainerChanges(containerChanges)`. */
   containerChanges: SharedArrayBuffer;
+  /** What requests have been done how often: `newRateMemory()`. */
+  rateMemory: SharedArrayBuffer;
   /** Rows of this node's listings that are not written yet: `openTakenRows(node.devices, takenRows)`. */
   takenRows: SharedArrayBuffer;
   /** Identity API, for the legacy login. */

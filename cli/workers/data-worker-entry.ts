@@ -83,6 +83,7 @@ function buildProxyService(): Service {
     listingStoreAt: directory.listingStoreAt,
     isLocal: directory.isLocal,
     containerChanges: openContainerChanges(setup.containerChanges),
+    rateMemory: setup.rateMemory,
     verifier: createCachingVerifier({
       verifier: { verify: (token) => main.verify(token) },
       epoch: createSharedEpoch(setup.epoch),

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { concernsObjects } from '../features/rate-limit.ts';
 import { Exchange, type StraightServices } from './exchange.ts';
 import { plainDelete } from './plain-delete.ts';
 import { plainGet } from './plain-get.ts';
@@ -17,7 +18,7 @@ export type StraightWay = (incoming: IncomingMessage, response: ServerResponse) 
 export function createStraightWay(services: StraightServices): StraightWay {
   return (incoming, response) => {
     const request = parsePlainRequest(incoming);
-    if (!request) return false;
+    if (!request || concernsObjects(services.config.ratelimit, request.verb, request.path.account)) return false;
     const exchange = new Exchange(services, request, incoming, response);
     switch (request.verb) {
       case 'GET':

@@ -84,6 +84,12 @@ export function capabilities(policies: Policies, config: ProxyConfig): Record<st
       s3_acl: false,
     },
     staticweb: {},
+    ratelimit: {
+      account_ratelimit: config.ratelimit.account_ratelimit,
+      max_sleep_time_seconds: config.ratelimit.max_sleep_time_seconds,
+      container_ratelimits: config.ratelimit.container_ratelimits.map(({ size, rate }) => [size, rate]),
+      container_listing_ratelimits: config.ratelimit.container_listing_ratelimits.map(({ size, rate }) => [size, rate]),
+    },
     container_quotas: {},
     account_quotas: {},
     keystoneauth: {},

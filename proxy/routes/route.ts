@@ -2,6 +2,7 @@ import type { AccessControl, Grant } from '../access/access-control.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import type { KnownAccounts } from '../backend/known-accounts.ts';
 import type { KnownContainers } from '../backend/known-containers.ts';
+import type { RateSlots } from '../backend/rate-slots.ts';
 import type { ProxyConfig } from '../config.ts';
 import type { EncryptionOptions } from '../encryption/keyring.ts';
 import type { ProxyRequest, ProxyResponse } from '../message.ts';
@@ -15,6 +16,8 @@ export interface Services {
   /** What is remembered of accounts. */
   readonly accounts: KnownAccounts;
   readonly config: ProxyConfig;
+  /** What is done how often: shared by all threads of this process. */
+  readonly rates: RateSlots;
   readonly encryption: EncryptionOptions;
   /** Largest object, bytes. */
   readonly maxFileBytes: number;
