@@ -139,8 +139,15 @@ export interface ListingReport {
    * The container's other replicas. Normally other object replicas report to them; what a crash or a silent container server left
    * pending is told to all, for this may be the only object replica that the write has reached.
    */
-  others?: readonly Omit<ListingReport, 'others'>[] | undefined;
+  others?: readonly ReplicaOfListing[] | undefined;
+  /**
+   * How many of `others`, from the first, no other object replica tells: this one tells them at once, too. Where a storage policy has fewer
+   * replicas than containers have.
+   */
+  alsoOthers?: number | undefined;
 }
+
+export type ReplicaOfListing = Pick<ListingReport, 'ip' | 'port' | 'device' | 'partition'>;
 
 /** Bytes of a large body that share a checksum. */
 export const BODY_BLOCK_BYTES = 64 << 10;

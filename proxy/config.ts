@@ -2,13 +2,36 @@ import { type Static, Type } from '@sinclair/typebox';
 
 const TEMP_URL_METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'] as const;
 
+const policyName = (description: string) => Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$', description });
+
 const policy = Type.Object({
-  index: Type.Integer({ minimum: 0, maximum: 999, description: 'Index of the policy: names its object ring.' }),
-  name: Type.String({
-    pattern: '^[A-Za-z0-9-]{1,64}$',
-    description: 'Name in X-Storage-Policy; compared without regard to case.',
+  index: Type.Integer({
+    minimum: 0,
+    maximum: 999,
+    description:
+      'Index of the policy: its objects lie on object.ring.gz (0) or object-<index>.ring.gz. Never changed or used again.',
+  }),
+  name: policyName('Name in X-Storage-Policy; compared without regard to case.'),
+  aliases: Type.Array(policyName('Another name.'), {
+    default: [],
+    maxItems: 32,
+    description: 'Other names of the same policy.',
   }),
   default: Type.Boolean({ default: false, description: 'Whether containers that ask for none get this policy.' }),
+  deprecated: Type.Boolean({
+    default: false,
+    description: 'Whether new containers are refused; those there stay usable.',
+  }),
+  type: Type.Union([Type.Literal('replication'), Type.Literal('erasure_coding')], {
+    default: 'replication',
+    description: 'How objects are kept; erasure_coding is not built yet, and refused.',
+  }),
+  replicas: Type.Integer({
+    minimum: 1,
+    maximum: 16,
+    default: 3,
+    description: "Replicas of the ring that the first start of a cloud makes; from then on 'martlet ring' says.",
+  }),
 });
 
 const names = (defaults: readonly string[], description: string) =>
@@ -70,8 +93,10 @@ const ratelimit = Type.Object({
 export const proxyConfig = Type.Object({
   policies: Type.Array(policy, {
     minItems: 1,
-    default: [{ index: 0, name: 'Policy-0', default: true }],
-    description: 'Storage policies. One is the default: the one that says so, else the first.',
+    default: [
+      { index: 0, name: 'Policy-0', aliases: [], default: true, deprecated: false, type: 'replication', replicas: 3 },
+    ],
+    description: 'Storage policies. One has index 0; one is the default: the one that says so, else the first.',
   }),
   operator_roles: names(['admin', 'member'], 'Roles that may do everything in the account of their project.'),
   reader_roles: names(['reader'], 'Roles that may read the account of their project.'),

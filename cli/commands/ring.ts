@@ -68,7 +68,7 @@ const verbs = new Map<string, { run: Verb; usage: string }>([
 
 const HELP = `
 Verbs and arguments are those of swift-ring-builder:
-  create <part_power> <replicas> <min_part_hours>
+  create <part_power> <replicas> <min_part_hours> [--devices-of <builder>]
 ${[...verbs.values()].map(({ usage }) => `  ${usage}`).join('\n')}
 
 A search value is d<id>r<region>z<zone>-<ip>:<port>R<ip>:<port>/<name>_<meta>, or any part of it. Devices can also be
@@ -119,10 +119,14 @@ export async function runRingCommand(
   }
 }
 
+const CREATE_USAGE = 'create <part_power> <replicas> <min_part_hours> [--devices-of <builder>]';
+
 async function create(paths: RingPaths, args: readonly string[], terminal: RingTerminal): Promise<number> {
-  const [partPower, replicas, minPartHours, ...rest] = args;
+  const [partPower, replicas, minPartHours, option, model, ...rest] = args;
+  const isModelled = option === '--devices-of' && model !== undefined;
   if (partPower === undefined || replicas === undefined || minPartHours === undefined || rest.length > 0)
-    throw badSyntax('create <part_power> <replicas> <min_part_hours>');
+    throw badSyntax(CREATE_USAGE);
+  if (option !== undefined && !isModelled) throw badSyntax(CREATE_USAGE);
   if (await exists(paths.builder)) throw refusedChange(`${paths.builder} exists already`);
   const builder = RingBuilder.create({
     id: terminal.newId(),
@@ -130,6 +134,9 @@ async function create(paths: RingPaths, args: readonly string[], terminal: RingT
     replicas: parseNumber(replicas),
     minPartHours: parseWhole(minPartHours),
   });
+  // The ring of another storage policy over the same devices.
+  const { devices } = isModelled ? (await loadBuilder(model)).state : { devices: [] };
+  for (const device of devices) if (device) builder.addDevice(device);
   await publishBuilder(paths.builder, builder);
   await backUp(paths.builder, terminal.nowSeconds());
   return SUCCESS;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ProxyConfig } from '../../proxy/config.ts';
 import { makeClusterSecrets, saveClusterSecrets } from '../cluster-secrets.ts';
 import { type Login, writeCredentialFiles } from '../credential-files.ts';
 import type { DataFolder } from '../data-folder.ts';
@@ -25,11 +26,15 @@ export function makeAccounts(): Accounts {
 }
 
 /** Makes what a cloud is before its first service runs: secrets, this node's name in the rings, the rings, the folders of its devices. */
-export async function makeNodeFolder(folder: DataFolder, node: Omit<NodeFile, 'devices'>): Promise<void> {
+export async function makeNodeFolder(
+  folder: DataFolder,
+  node: Omit<NodeFile, 'devices'>,
+  policies: ProxyConfig['policies'],
+): Promise<void> {
   const file: NodeFile = { ...node, devices: Array.from({ length: DEVICE_COUNT }, (_, index) => `d${index + 1}`) };
   await saveClusterSecrets(folder.path, makeClusterSecrets());
   await saveNodeFile(folder.path, file);
-  await makeRings(join(folder.path, 'rings'), file);
+  await makeRings(join(folder.path, 'rings'), file, policies);
   for (const name of file.devices) await mkdir(join(folder.path, 'devices', name), { recursive: true, mode: 0o700 });
 }
 

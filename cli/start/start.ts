@@ -107,7 +107,7 @@ async function startAll(plan: StartPlan): Promise<void> {
   if (isFirst) await bootstrapIdentity(node, accounts);
 
   const trusting = await startTrust(node, running);
-  const rings = services.has('proxy') ? await loadRings(dataPathRings(folder.path)) : undefined;
+  const rings = services.has('proxy') ? await loadRings(dataPathRings(folder.path), config.proxy.policies) : undefined;
   const rootSecrets = services.has('proxy') ? await loadRootSecrets(config.proxy.encryption.root_secrets) : undefined;
   const storesObjects = services.has('object-server') || services.has('container-server') || services.has('proxy');
   if (storesObjects) {
@@ -144,12 +144,13 @@ async function makeCloudFolder(
     );
   }
   await folder.markBegun();
-  await makeNodeFolder(folder, {
+  const node = {
     address: config.host === '0.0.0.0' ? '127.0.0.1' : config.host,
     objectPort: BASE_PORTS.objects + config.port_offset,
     containerPort: BASE_PORTS.containers + config.port_offset,
     accountPort: BASE_PORTS.accounts + config.port_offset,
-  });
+  };
+  await makeNodeFolder(folder, node, config.proxy.policies);
 }
 
 async function openNode({ folder, config, services, running }: StartPlan): Promise<Node> {

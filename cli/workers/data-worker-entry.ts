@@ -104,12 +104,14 @@ function buildProxyService(): Service {
 function openRings(): ProxyDeps['rings'] {
   invariant(setup.rings !== undefined, 'a proxy has rings');
   const hashPath = { prefix: setup.secrets.hashPathPrefix, suffix: setup.secrets.hashPathSuffix };
-  const objectRings = setup.rings.objects.map((data) => ringOf(data, hashPath));
+  const objectRings = new Map(
+    setup.rings.objects.map(({ policyIndex, ring }) => [policyIndex, ringOf(ring, hashPath)]),
+  );
   return {
     account: ringOf(setup.rings.account, hashPath),
     container: ringOf(setup.rings.container, hashPath),
     object(policyIndex) {
-      const ring = objectRings[policyIndex];
+      const ring = objectRings.get(policyIndex);
       invariant(ring !== undefined, `no ring of policy ${policyIndex}`);
       return ring;
     },

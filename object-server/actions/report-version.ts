@@ -1,5 +1,5 @@
 import type { ObjectRow } from '../../container-server/contract.ts';
-import type { ListingReport, ObjectTarget } from '../contract.ts';
+import type { ListingReport, ObjectTarget, ReplicaOfListing } from '../contract.ts';
 import type { KeyedNeedle } from '../engine/device.ts';
 import { indexedVersionOf } from '../engine/device.ts';
 import type { Location } from '../slab/contract.ts';
@@ -26,16 +26,41 @@ export async function reportVersion(
     slabs.settle(location);
     return 'listed';
   }
-  const answer = await context.updates.send(listing, target, row);
+  const answers = await Promise.all(toldAtOnce(listing).map((replica) => context.updates.send(replica, target, row)));
+  const [answer = 'late'] = answers;
   if (answer === 'gone') return answer;
-  if (answer === 'listed') slabs.settle(location);
-  else if (answer === 'late') await notePending(context, needle, location, listing);
-  else
-    answer.whenWritten((durable) => {
-      if (durable) slabs.settle(location);
-      else void notePending(context, needle, location, listing);
-    });
+  if (answers.some((each) => each === 'late' || each === 'gone')) {
+    await notePending(context, needle, location, listing);
+    return answer;
+  }
+  whenAllWritten(answers, (durable) => {
+    if (durable) slabs.settle(location);
+    else void notePending(context, needle, location, listing);
+  });
   return answer;
+}
+
+/** The container replica that this object replica reports to, first; those that no other one tells after it. */
+function toldAtOnce(listing: ListingReport): readonly ReplicaOfListing[] {
+  const also = listing.alsoOthers ? listing.others?.slice(0, listing.alsoOthers) : undefined;
+  return also ? [listing, ...also] : [listing];
+}
+
+/** Calls `then` once: at once where all have the row durably, else when those that have taken it know. */
+function whenAllWritten(answers: readonly ListingAnswer[], then: (durable: boolean) => void): void {
+  let left = 1;
+  let areDurable = true;
+  const settled = (durable: boolean) => {
+    areDurable &&= durable;
+    left -= 1;
+    if (left === 0) then(areDurable);
+  };
+  for (const answer of answers) {
+    if (typeof answer === 'string') continue;
+    left += 1;
+    answer.whenWritten(settled);
+  }
+  settled(true);
 }
 
 async function notePending(

@@ -16,6 +16,7 @@ const listing = Type.Optional(
   Type.Object({
     ...replica,
     others: Type.Optional(Type.Array(Type.Object(replica), { maxItems: MOST_OTHER_REPLICAS })),
+    alsoOthers: Type.Optional(Type.Integer({ minimum: 0, maximum: MOST_OTHER_REPLICAS })),
   }),
 );
 

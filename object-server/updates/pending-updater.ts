@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log.ts';
 import type { ListingStore, ObjectRow, ObjectUpdate, UpdateOutcome } from '../../container-server/contract.ts';
-import type { ListingReport } from '../contract.ts';
+import type { ReplicaOfListing } from '../contract.ts';
 import { FIRST_BACKOFF_MS, MOST_BACKOFF_MS, UPDATES_PER_STEP } from '../limits.ts';
 import type { PendingSource, PendingUpdate } from './contract.ts';
 
@@ -14,7 +14,7 @@ export interface PendingUpdaterDeps {
   logger: Logger;
 }
 
-type Replica = Omit<ListingReport, 'others'>;
+type Replica = ReplicaOfListing;
 
 /** An update with what is true now, and what its container's replicas said. */
 interface Sending {

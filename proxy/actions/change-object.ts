@@ -26,7 +26,7 @@ export async function changeObjectMetadata(cluster: Cluster, change: ObjectMetad
   await opened.content.close();
   const ring = cluster.rings.object(name.policyIndex);
   const partition = ring.partitionOf(name.account, name.container, name.object);
-  const reportOf = listingReports(cluster, name.account, name.container);
+  const reportOf = listingReports(cluster, name);
   await writeWithTimestamp(cluster, (timestamp) =>
     writeToReplicas(cluster, ring, partition, (device, replica) =>
       cluster
@@ -58,7 +58,7 @@ export async function removeVersion(
 ): Promise<{ existed: boolean }> {
   const ring = cluster.rings.object(name.policyIndex);
   const partition = ring.partitionOf(name.account, name.container, name.object);
-  const reportOf = listingReports(cluster, name.account, name.container);
+  const reportOf = listingReports(cluster, name);
   const attempts = attemptOnReplicas(cluster, ring, partition, (device, replica) =>
     cluster
       .objectStoreAt(device)

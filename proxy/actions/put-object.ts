@@ -113,7 +113,7 @@ async function openUploads(cluster: Cluster, put: ObjectPut, timestamp: Timestam
   const { name } = put;
   const ring = cluster.rings.object(name.policyIndex);
   const partition = ring.partitionOf(name.account, name.container, name.object);
-  const reportOf = listingReports(cluster, name.account, name.container);
+  const reportOf = listingReports(cluster, name);
   const version: NewObject = {
     timestamp,
     contentType: put.contentType,

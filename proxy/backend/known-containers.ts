@@ -89,7 +89,13 @@ export class KnownContainers {
       writeAcl: parseAcl(metadata['x-container-write']),
       isPlain: settings.every(([name]) => ASKED_FOR.test(name)),
       settings: Object.fromEntries(settings),
-      reports: reportsOfPartition(this.cluster.rings.container, partition),
+      reports: this.reportsOf(partition, policyIndex),
     };
+  }
+  /** None for a policy that is not configured: no object of it can be written. */
+  private reportsOf(partition: number, policyIndex: number): readonly ListingReport[] {
+    const { rings, policies } = this.cluster;
+    if (!policies.byIndex(policyIndex)) return [];
+    return reportsOfPartition(rings.container, partition, rings.object(policyIndex).replicaCount);
   }
 }

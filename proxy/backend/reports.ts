@@ -5,16 +5,17 @@ import type { Ring } from '../../ring/contract.ts';
 import type { Cluster } from './cluster.ts';
 
 /**
- * The container replica that each object replica reports to. Where there are more object replicas than container replicas,
- * several report to the same one: any quorum of them then reaches as many as it can, and rows are idempotent.
+ * The container replicas that each object replica reports to. Where there are more object replicas than container replicas, several
+ * report to the same one: any quorum of them then reaches as many as it can, and rows are idempotent. Where there are fewer, each
+ * reports to several.
  */
 export function listingReports(
   cluster: Cluster,
-  account: string,
-  container: string,
+  { account, container, policyIndex }: { account: string; container: string; policyIndex: number },
 ): (replica: number) => ListingReport {
   const { container: ring } = cluster.rings;
-  const reports = reportsOfPartition(ring, ring.partitionOf(account, container));
+  const partition = ring.partitionOf(account, container);
+  const reports = reportsOfPartition(ring, partition, cluster.rings.object(policyIndex).replicaCount);
   return (replica) => reportOf(reports, replica);
 }
 
@@ -25,20 +26,40 @@ export function reportOf(reports: readonly ListingReport[], replica: number): Li
   return report;
 }
 
-/** By ring and partition: as many as the container ring has partitions. */
+/** By ring, partition and number of object replicas: as many as the container ring has partitions, for each of a few numbers. */
 const known = new WeakMap<Ring, Map<number, readonly ListingReport[]>>();
+const MOST_OBJECT_REPLICAS = 256;
 
-/** One report per container replica; the same objects whenever it is asked for the same partition. */
-export function reportsOfPartition(ring: Ring, partition: number): readonly ListingReport[] {
+/**
+ * The reports of object replicas 0, 1, …; of those beyond, again from the first.
+ *
+ * @param objectReplicas of the storage policy's ring; may have a fraction: some partitions then have one more.
+ * @returns the same objects whenever it is asked the same.
+ */
+export function reportsOfPartition(ring: Ring, partition: number, objectReplicas: number): readonly ListingReport[] {
   const ofRing = known.get(ring) ?? new Map<number, readonly ListingReport[]>();
   known.set(ring, ofRing);
-  let reports = ofRing.get(partition);
+  const reporters = Math.min(Math.floor(objectReplicas), MOST_OBJECT_REPLICAS - 1);
+  const key = partition * MOST_OBJECT_REPLICAS + reporters;
+  let reports = ofRing.get(key);
   if (!reports) {
-    const addresses = addressesOf(partition, ring);
-    reports = addresses.map((address) => ({ ...address, others: addresses.filter((each) => each !== address) }));
-    ofRing.set(partition, reports);
+    reports = makeReports(addressesOf(partition, ring), reporters);
+    ofRing.set(key, reports);
   }
   return reports;
+}
+
+function makeReports(addresses: readonly ReplicaAddress[], reporters: number): ListingReport[] {
+  return addresses.slice(0, reporters).map((address, reporter) => {
+    const isAlso = (each: ReplicaAddress) => addresses.indexOf(each) % reporters === reporter;
+    const others = addresses.filter((each) => each !== address);
+    const also = others.filter(isAlso);
+    return {
+      ...address,
+      others: [...also, ...others.filter((each) => !isAlso(each))],
+      ...(also.length > 0 ? { alsoOthers: also.length } : {}),
+    };
+  });
 }
 
 /** The account replicas that each container replica reports to: between them, every account replica is told. */

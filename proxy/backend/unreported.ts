@@ -21,9 +21,11 @@ export async function tellUnreported(
   const partition = ring.partitionOf(account, container);
   const primaries = ring.primaries(partition);
   const silent = outcomes.flatMap((outcome, replica) => (outcome.ok || isDecisive(outcome.error) ? [] : [replica]));
-  const devices = new Set(silent.map((replica) => primaries[replica % primaries.length]));
-  const telling = [...devices].map(async (device) => {
-    if (device === undefined) return;
+  // As `listingReports` has it: where there are fewer object replicas, each tells several.
+  const reporters = Math.min(outcomes.length, primaries.length);
+  const untold = new Set(silent.map((replica) => replica % primaries.length));
+  const devices = primaries.filter((_, index) => untold.has(index % reporters));
+  const telling = devices.map(async (device) => {
     const target = { device: device.device, partition, account, container };
     try {
       await withDeadline(cluster.listingStoreAt(device).applyObjectRows(target, [row()]), cluster.nodeTimeoutMs);

@@ -107,11 +107,12 @@ function checkedChange(request: ProxyRequest, grant: Grant): Record<string, stri
   return change;
 }
 
-/** @throws ApiError 400 for a policy that there is not. */
+/** @throws ApiError 400 for a policy that there is not, or that takes no new containers. */
 function policyOf(name: string | undefined, policies: Policies): number | undefined {
   if (!name) return undefined;
   const policy = policies.byName(name);
   if (!policy) throw plainRefusal(400, `Invalid X-Storage-Policy '${name}'`);
+  if (policy.deprecated) throw refusal(400, { body: `Storage Policy '${policy.name}' is deprecated` });
   return policy.index;
 }
 

@@ -46,11 +46,13 @@ export function capabilities(policies: Policies, config: ProxyConfig): Record<st
       max_meta_value_length: MOST_META_VALUE_BYTES,
       strict_cors_mode: config.strict_cors_mode,
       valid_api_versions: ['v1', 'v1.0'],
-      policies: policies.all.map(({ name, index }) => ({
-        name,
-        aliases: name,
-        ...(index === policies.default.index ? { default: true } : {}),
-      })),
+      policies: policies.all
+        .filter(({ deprecated }) => !deprecated)
+        .map(({ name, aliases, index }) => ({
+          name,
+          aliases: [name, ...aliases].join(', '),
+          ...(index === policies.default.index ? { default: true } : {}),
+        })),
     },
     slo: {
       max_manifest_segments: MOST_MANIFEST_SEGMENTS,

@@ -48,7 +48,7 @@ export class SwiftInProcess {
   readonly folder: string;
   private readonly service: Service;
   private readonly objects: LocalObjectStore;
-  private readonly listings: LocalListingStore;
+  readonly listings: LocalListingStore;
   private readonly temporary: string | undefined;
 
   private constructor(
@@ -127,8 +127,9 @@ export class SwiftInProcess {
   }
 }
 
-function makeRing(name: string, port: number): Ring {
-  const builder = RingBuilder.create({ id: name, partPower: 6, replicas: 3, minPartHours: 1 });
+/** A ring over the devices of a `SwiftInProcess`; the same one whenever it is asked the same. */
+export function makeRing(name: string, port: number, replicas = 3): Ring {
+  const builder = RingBuilder.create({ id: name, partPower: 6, replicas, minPartHours: 1 });
   for (const [index, device] of DEVICES.entries()) {
     const address = { ip: '127.0.0.1', port, replicationIp: '127.0.0.1', replicationPort: port };
     builder.addDevice({ region: 1, zone: index + 1, ...address, device, weight: 100, meta: '' });

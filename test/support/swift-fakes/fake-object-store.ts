@@ -195,8 +195,8 @@ export class FakeObjectStore implements ObjectStore {
   private async report(target: ObjectTarget, listing: ListingReport | undefined, row: ObjectRow): Promise<void> {
     if (!listing) return;
     const { account, container } = target;
-    const address = { device: listing.device, partition: listing.partition, account, container };
-    await this.listings(listing.device).applyObjectRows(address, [row]);
+    for (const { device, partition } of [listing, ...(listing.others ?? []).slice(0, listing.alsoOthers ?? 0)])
+      await this.listings(device).applyObjectRows({ device, partition, account, container }, [row]);
   }
 
   private assertAvailable(): void {

@@ -111,6 +111,23 @@ describe('pending listing updates', () => {
     expect(node.listings.rows).toHaveLength(3);
   });
 
+  it('of a policy with fewer replicas than containers have are told at once to those that nobody else tells', async () => {
+    const others = ['d2', 'd3'].map((device) => ({ ...LISTING, device }));
+    const listing = { ...LISTING, others, alsoOthers: 1 };
+    node.listings.mode = 'takes';
+    await put(node.store, TARGET, 1, body, { listing });
+    expect(node.listings.rows).toHaveLength(2);
+    expect(await pending()).toEqual([]);
+    node.listings.mode = 'fails';
+    await put(node.store, TARGET, 2, body, { listing });
+    expect(await pending()).toHaveLength(1);
+    node.listings.mode = 'takes';
+    const before = node.listings.rows.length;
+    await node.restart('killed');
+    expect(await pending()).toEqual([]);
+    expect(node.listings.rows.length - before).toBeGreaterThanOrEqual(3);
+  });
+
   it('that fail at the start are kept and sent later', async () => {
     node.listings.mode = 'fails';
     await put(node.store, TARGET, 1, body);

@@ -88,20 +88,6 @@ describe('accounts and containers', () => {
     expect((await swift.put('/c', '', { 'x-storage-policy': 'policy-0' })).status).toBe(201);
   });
 
-  it('a container has one policy for life', async () => {
-    const policies = [
-      { index: 0, name: 'silver', default: true },
-      { index: 1, name: 'gold', default: false },
-    ];
-    const rich = await FakeSwift.start({ config: { policies } });
-    await rich.put('/c', '', { 'x-storage-policy': 'gold' });
-    await rich.put('/c/o', 'x');
-    expect((await rich.put('/c')).status).toBe(202);
-    expect((await rich.put('/c', '', { 'x-storage-policy': 'silver' })).status).toBe(409);
-    expect((await rich.request('HEAD', '/c')).headers.get('x-storage-policy')).toBe('gold');
-    await rich.stop();
-  });
-
   it('lists in text, JSON and XML, the parameter before the header', async () => {
     await swift.put('/c');
     await swift.put('/c/a<b', 'hello', { 'content-type': 'text/plain' });

@@ -55,6 +55,21 @@ describe('martlet ring', () => {
     expect(await run('validate')).toBe(0);
   });
 
+  it('makes the ring of another storage policy over the same devices', async () => {
+    await fourDevices();
+    const objects = file;
+    file = join(folder, 'object-1.builder');
+    expect(await run('create', '5', '2', '1', '--devices-of', objects)).toBe(0);
+    expect(await run('rebalance', '--seed', 'x')).toBe(0);
+    const ring = await loadRing(join(folder, 'object-1.ring.gz'));
+    expect(ring.devices.map((one) => one?.device)).toEqual(['sd1', 'sd2', 'sd3', 'sd4']);
+    expect(ring.rowLengths).toHaveLength(2);
+    file = join(folder, 'object-2.builder');
+    expect(await run('create', '5', '2', '1', '--devices-of')).toBe(2);
+    expect(await run('create', '5', '2', '1', '--devices', objects)).toBe(2);
+    expect(await run('create', '5', '2', '1', '--devices-of', join(folder, 'absent.builder'))).toBe(2);
+  });
+
   it('makes the same ring from the same seed', async () => {
     const rings = [];
     for (const seed of ['1', '1', '2']) {
