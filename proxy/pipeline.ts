@@ -48,7 +48,7 @@ function objectFeaturesOf(services: Services, dialect: 'swift' | 's3'): readonly
     accountQuotas(services), // and one beyond what its account may
     conditionalRange, //       304, 412, 206, 416: of the whole that the features below put together
     ...(dialect === 's3' ? [largeEtags] : []), // by the ETag that S3 clients know
-    slo, //                    a manifest becomes its segments
+    slo(services), //          a manifest becomes its segments
     dlo, //                    a prefix becomes its objects
     legacyVersions(services), // a PUT keeps what was there before, in a container of the client's choice
     versions(services), //     the same, as versions with ids

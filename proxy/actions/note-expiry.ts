@@ -1,8 +1,9 @@
 import { type ObjectRow, rowsOfChunk } from '../../container-server/contract.ts';
 import type { Cluster } from '../backend/cluster.ts';
-import { EXPIRY_ACCOUNT, type ExpiringObject, expiryRowOf } from '../backend/expiry-queue.ts';
+import { EXPIRY_ACCOUNT, type ExpiringObject, expiryRowOf, removalRowOf } from '../backend/expiry-queue.ts';
 import { writeToReplicas } from '../backend/replicas.ts';
 import { isRefusal } from '../errors.ts';
+import { MOST_ROWS_PER_NOTE } from '../limits.ts';
 import { listContainers, listObjects } from './read-listing.ts';
 import { putContainer } from './write-listing.ts';
 
@@ -30,8 +31,29 @@ export async function expiring<T>(
 
 async function noteExpiry(cluster: Cluster, path: ExpiringObject, deleteAt: string): Promise<void> {
   const { container, name } = expiryRowOf(path, deleteAt);
+  await noteRows(cluster, container, [name]);
+}
+
+/** Leaves objects of one account and container to the expirer: those versions that are there now. */
+export async function noteAsyncDeletes(cluster: Cluster, paths: readonly ExpiringObject[]): Promise<void> {
+  const [first] = paths;
+  if (!first) return;
+  const timestamp = cluster.timestamps.next();
+  const { container } = expiryRowOf(first, timestamp.slice(0, 10));
+  const names = paths.map((path) => removalRowOf(path, container, timestamp).name);
+  for (let start = 0; start < names.length; start += MOST_ROWS_PER_NOTE)
+    await noteRows(cluster, container, names.slice(start, start + MOST_ROWS_PER_NOTE));
+}
+
+async function noteRows(cluster: Cluster, container: string, names: readonly string[]): Promise<void> {
+  const note = () =>
+    applyRows(
+      cluster,
+      container,
+      names.map((name) => liveRow(cluster, name)),
+    );
   try {
-    await applyRow(cluster, container, liveRow(cluster, name));
+    await note();
   } catch (error) {
     if (!isRefusal(error, 'ContainerNotFound')) throw error;
     await putContainer(cluster, {
@@ -41,13 +63,13 @@ async function noteExpiry(cluster: Cluster, path: ExpiringObject, deleteAt: stri
       policyIndex: undefined,
       accountMetadata: {},
     });
-    await applyRow(cluster, container, liveRow(cluster, name));
+    await note();
   }
 }
 
 /** Crosses a note out. */
 export async function forgetExpiry(cluster: Cluster, container: string, name: string): Promise<void> {
-  await applyRow(cluster, container, { name, timestamp: cluster.timestamps.next(), deleted: true });
+  await applyRows(cluster, container, [{ name, timestamp: cluster.timestamps.next(), deleted: true }]);
 }
 
 /** Names of the queue's containers after `marker`, in their order. */
@@ -89,12 +111,12 @@ function liveRow(cluster: Cluster, name: string): ObjectRow {
   };
 }
 
-async function applyRow(cluster: Cluster, container: string, row: ObjectRow): Promise<void> {
+async function applyRows(cluster: Cluster, container: string, rows: readonly ObjectRow[]): Promise<void> {
   const { container: ring } = cluster.rings;
   const partition = ring.partitionOf(EXPIRY_ACCOUNT, container);
   await writeToReplicas(cluster, ring, partition, (device) =>
     cluster
       .listingStoreAt(device)
-      .applyObjectRows({ device: device.device, partition, account: EXPIRY_ACCOUNT, container }, [row]),
+      .applyObjectRows({ device: device.device, partition, account: EXPIRY_ACCOUNT, container }, rows),
   );
 }

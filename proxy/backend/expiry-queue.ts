@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Timestamp } from '../../common/timestamp.ts';
 
 /**
  * Where it is noted which objects go when: an account of its own with a container for each day, and a row for each object and moment,
@@ -22,7 +23,7 @@ export interface ExpiringObject {
 export interface ExpiryRow {
   /** Name of its container: seconds since the epoch, 10 digits, not after any of its rows' moments. */
   container: string;
-  /** `<moment>-<account>/<container>/<object>`. */
+  /** `<moment>-<account>/<container>/<object>`: the moment in seconds where the object says so, as a timestamp where it does not. */
   name: string;
 }
 
@@ -34,8 +35,17 @@ export function expiryRowOf(path: ExpiringObject, deleteAt: string): ExpiryRow {
   return { container: String(Math.max(day - share, 0)).padStart(10, '0'), name: `${deleteAt}-${text}` };
 }
 
+/**
+ * A row for an object that is to be removed as of a moment, whatever it says itself.
+ *
+ * @param container that all rows of one request share.
+ */
+export function removalRowOf(path: ExpiringObject, container: string, timestamp: Timestamp): ExpiryRow {
+  return { container, name: `${timestamp}-${path.account}/${path.container}/${path.object}` };
+}
+
 /** Containers that a feature keeps for itself begin with a slash. */
-const ROW = /^(\d{10})-([^/]+)\/(\/[^/]+\/[^/]+|[^/]+)\/(.+)$/s;
+const ROW = /^(\d{10}(?:\.\d{5})?)-([^/]+)\/(\/[^/]+\/[^/]+|[^/]+)\/(.+)$/s;
 
 /** @returns undefined for a name that is none of the queue's. */
 export function parseExpiryRow(name: string): (ExpiringObject & { deleteAt: string }) | undefined {

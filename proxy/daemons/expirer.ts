@@ -1,9 +1,9 @@
 import type { Logger } from '../../common/log.ts';
 import { expiryContainers, expiryRows, forgetExpiry } from '../actions/note-expiry.ts';
-import { removeExpiring } from '../actions/remove-expired.ts';
+import { type Removal, removeAsOf, removeExpiring } from '../actions/remove-expired.ts';
 import { removeContainer } from '../actions/write-listing.ts';
 import type { Cluster } from '../backend/cluster.ts';
-import { EXPIRY_ACCOUNT, parseExpiryRow } from '../backend/expiry-queue.ts';
+import { EXPIRY_ACCOUNT, type ExpiringObject, parseExpiryRow } from '../backend/expiry-queue.ts';
 import type { KnownContainers } from '../backend/known-containers.ts';
 import { isRefusal } from '../errors.ts';
 import { concurrently } from '../features/concurrently.ts';
@@ -112,20 +112,22 @@ export class Expirer {
       await removeContainer(cluster, { account: EXPIRY_ACCOUNT, container }).catch(() => undefined);
   }
 
+  private remove(expiring: ExpiringObject & { deleteAt: string }, policyIndex: number): Promise<Removal> {
+    const { cluster } = this.deps;
+    const { deleteAt, ...path } = expiring;
+    const name = { ...path, policyIndex };
+    return deleteAt.includes('.')
+      ? removeAsOf(cluster, name, deleteAt)
+      : removeExpiring(cluster, name, Number(deleteAt));
+  }
+
   private async expire(container: string, name: string, done: ExpirerRound): Promise<void> {
     if (this.isStopped) return;
     const { cluster, containers, logger } = this.deps;
     try {
       const expiring = parseExpiryRow(name);
       const known = expiring && (await containers.find(expiring.account, expiring.container));
-      const removal =
-        expiring && known
-          ? await removeExpiring(
-              cluster,
-              { ...expiring, policyIndex: known.policyIndex },
-              Number(expiring.deleteAt),
-            ).catch(ignoreGone)
-          : undefined;
+      const removal = expiring && known && (await this.remove(expiring, known.policyIndex).catch(ignoreGone));
       await forgetExpiry(cluster, container, name);
       if (removal === 'removed') done.removed += 1;
       else done.outdated += 1;
@@ -140,5 +142,5 @@ export class Expirer {
 const SECONDS_UNTIL_OVER = 2 * 86_400;
 
 function ignoreGone(error: unknown): undefined {
-  if (!isRefusal(error, 'NotFound')) throw error;
+  if (!isRefusal(error, 'NotFound') && !isRefusal(error, 'ContainerNotFound')) throw error;
 }

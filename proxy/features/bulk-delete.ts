@@ -17,7 +17,12 @@ export const bulkDelete: Feature = (next) => async (request) => {
   const isDelete = request.method === 'POST' || request.method === 'DELETE';
   if (!isDelete || !request.query.has('bulk-delete')) return next(request);
   const contentType = reportType(request.headers['accept']);
-  if (contentType !== undefined) return bulkDeletion(request, contentType, next, () => readNames(request));
+  if (contentType !== undefined) {
+    // Read before the answer begins: a client may wait for `100 Continue`.
+    const names = readNames(request);
+    await names.catch(() => undefined);
+    return bulkDeletion(request, contentType, next, () => names);
+  }
   // Said in the one form that is left.
   return bulkDeletion(request, 'text/plain', next, async () => {
     throw refusal(406, { body: '' });

@@ -1,14 +1,17 @@
 import { ApiError } from '../../common/errors.ts';
 import { statusLineOf } from '../errors.ts';
-import { HEARTBEAT_MS, MOST_FAILED_DELETES, SUBREQUEST_CONCURRENCY } from '../limits.ts';
-import { type Content, type Handler, type ProxyRequest, type ProxyResponse, subrequest } from '../message.ts';
+import { MOST_FAILED_DELETES, SUBREQUEST_CONCURRENCY } from '../limits.ts';
+import { type Handler, type ProxyRequest, type ProxyResponse, subrequest } from '../message.ts';
 import { encodePath } from '../routes/path.ts';
 import { type BulkReport, renderReport } from './bulk-report.ts';
 import { concurrently } from './concurrently.ts';
+import { withHeartbeat, XML_DECLARATION } from './heartbeat.ts';
 
 /** What to delete, `container[/object]`; with an error, it is only reported. */
 export interface Doomed {
   name: string;
+  /** Of that version alone. */
+  versionId?: string;
   error?: { status: number; message: string /** Percent-encoded; from `name` where absent. */; shownAs?: string };
 }
 
@@ -27,7 +30,7 @@ export function bulkDeletion(
   return {
     status: 200,
     headers: { 'content-type': contentType },
-    body: withHeartbeat(work, contentType.endsWith('/xml')),
+    body: withHeartbeat(work, contentType.endsWith('/xml') ? { first: XML_DECLARATION } : {}),
   };
 }
 
@@ -105,7 +108,8 @@ async function deleteOne(request: ProxyRequest, next: Handler, doomed: Doomed, t
   const [container = '', ...rest] = doomed.name.replace(/^\/+/, '').split('/');
   const object = rest.join('/');
   const path = { account: request.path.account, container, ...(object === '' ? {} : { object }) };
-  tally.count(doomed.name, await statusOf(next(subrequest(request, { method: 'DELETE', path }))));
+  const query = new Map(doomed.versionId === undefined ? [] : [['version-id', doomed.versionId]]);
+  tally.count(doomed.name, await statusOf(next(subrequest(request, { method: 'DELETE', path, query }))));
 }
 
 async function statusOf(response: Promise<ProxyResponse>): Promise<number> {
@@ -119,30 +123,4 @@ async function statusOf(response: Promise<ProxyResponse>): Promise<number> {
 
 function trimSlashes(text: string): string {
   return text.replace(/^\/+|\/+$/g, '');
-}
-
-/** The report when it is done; blanks before it while it takes long. */
-function withHeartbeat(work: () => Promise<string>, isXml: boolean): Content {
-  return {
-    sizeBytes: undefined,
-    async *read() {
-      const report = work();
-      let hasBegun = false;
-      for (;;) {
-        let timer: NodeJS.Timeout | undefined;
-        const beat = new Promise<undefined>((resolve) => {
-          timer = setTimeout(() => resolve(undefined), HEARTBEAT_MS);
-        });
-        const done = await Promise.race([report, beat]);
-        clearTimeout(timer);
-        if (done !== undefined) {
-          yield Buffer.from(hasBegun ? `\r\n\r\n${done}` : done);
-          return;
-        }
-        yield Buffer.from(isXml && !hasBegun ? '<?xml version="1.0" encoding="UTF-8"?>\n' : ' ');
-        hasBegun = true;
-      }
-    },
-    async close() {},
-  };
 }

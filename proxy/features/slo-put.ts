@@ -1,21 +1,23 @@
 import { createHash } from 'node:crypto';
 import { ApiError } from '../../common/errors.ts';
 import { LISTED_AS } from '../../object-server/contract.ts';
-import { plainRefusal, refusal, statusLineOf } from '../errors.ts';
+import { plainRefusal, reasonOf, refusal, statusLineOf } from '../errors.ts';
 import { MOST_MANIFEST_BYTES, MOST_MANIFEST_SEGMENTS, MOST_UPLOAD_PARTS, SUBREQUEST_CONCURRENCY } from '../limits.ts';
 import {
   bodyOf,
   collect,
   contentOf,
   type Handler,
+  isTrue,
   objectPathOf,
   type ProxyRequest,
   type ProxyResponse,
   subrequest,
 } from '../message.ts';
 import { encodePath } from '../routes/path.ts';
-import { renderReport, reportType } from './bulk-report.ts';
+import { type BulkReport, renderReport, reportType } from './bulk-report.ts';
 import { concurrently } from './concurrently.ts';
+import { withHeartbeat } from './heartbeat.ts';
 import { satisfiableRanges } from './ranges.ts';
 import { manifestEtag, parseManifest, type SentSegment, type StoredSegment, segmentLength } from './slo-manifest.ts';
 
@@ -44,6 +46,23 @@ export async function putManifest(request: ProxyRequest, next: Handler, whole: H
   const mostSegments = request.headers[S3_ETAG_HEADER] === undefined ? MOST_MANIFEST_SEGMENTS : MOST_UPLOAD_PARTS;
   if (objects.length > mostSegments)
     throw refusal(413, { body: `Number of object-backed segments must be <= ${mostSegments}` });
+  const work = () => verifyAndStore(request, sent, next, whole);
+  if (isTrue(request.query.get('heartbeat'))) return answerWithHeartbeat(request, work);
+  const outcome = await work();
+  return 'status' in outcome ? outcome : problemReport(request, outcome.problems);
+}
+
+interface Refused {
+  problems: readonly Problem[];
+}
+
+async function verifyAndStore(
+  request: ProxyRequest,
+  sent: readonly SentSegment[],
+  next: Handler,
+  whole: Handler,
+): Promise<ProxyResponse | Refused> {
+  const objects = sent.filter((segment): segment is ObjectSegment => 'path' in segment);
   const heads = await headSegments(request, objects, whole);
   const problems: Problem[] = [];
   const stored = sent.flatMap((segment, index) => {
@@ -51,8 +70,38 @@ export async function putManifest(request: ProxyRequest, next: Handler, whole: H
     const verified = verify(segment, heads.get(segment.path), index === sent.length - 1, problems);
     return verified ? [verified] : [];
   });
-  if (problems.length > 0) return problemReport(request, problems);
+  if (problems.length > 0) return { problems };
   return store(request, stored, next);
+}
+
+/** `heartbeat=on`: 202 at once, blanks while segments are verified, and what has become of it in the body. */
+function answerWithHeartbeat(request: ProxyRequest, work: () => Promise<ProxyResponse | Refused>): ProxyResponse {
+  const contentType = reportType(request.headers['accept']) ?? 'text/plain';
+  const report = async () => renderReport(contentType, await outcomeOf(request, work), 'upload');
+  return {
+    status: 202,
+    headers: { 'content-type': contentType },
+    body: withHeartbeat(report, { isImmediate: true }),
+  };
+}
+
+async function outcomeOf(request: ProxyRequest, work: () => Promise<ProxyResponse | Refused>): Promise<BulkReport> {
+  const refused = (error: ApiError, errors: readonly Problem[] = []): BulkReport => {
+    const { body } = error.details;
+    const text = typeof body === 'string' ? body : `${reasonOf(error.status)}\n${error.message}`;
+    return { fields: { 'Response Status': statusLineOf(error.status), 'Response Body': text }, errors };
+  };
+  try {
+    const outcome = await work();
+    if ('problems' in outcome) return refused(refusal(400), outcome.problems);
+    const { etag = '', 'last-modified': lastModified = '' } = outcome.headers;
+    const fields = { Etag: etag, 'Last Modified': lastModified, 'Response Body': '' };
+    return { fields: { 'Response Status': statusLineOf(outcome.status), ...fields }, errors: [] };
+  } catch (error) {
+    if (error instanceof ApiError) return refused(error);
+    request.context.log.error({ err: error }, 'a manifest could not be stored');
+    return refused(refusal(500));
+  }
 }
 
 /** @throws ApiError 411, 413. */

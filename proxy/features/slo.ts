@@ -1,5 +1,6 @@
 import { refusal } from '../errors.ts';
 import type { Feature, Handler, ProxyResponse } from '../message.ts';
+import type { Services } from '../routes/route.ts';
 import { changeRows, joinEtag, splitEtag } from './listing-rows.ts';
 import { deleteLargeObject } from './slo-delete.ts';
 import { readLargeObject, readManifestItself } from './slo-get.ts';
@@ -10,27 +11,29 @@ import { putManifest } from './slo-put.ts';
  *
  * Spec: Object Storage API, "Static large objects".
  */
-export const slo: Feature = (next) => {
-  const handler: Handler = async (request) => {
-    const { method, path, query, headers } = request;
-    if (path.container === undefined) return next(request);
-    if (path.object === undefined) return method === 'GET' ? withLargeEtags(await next(request)) : next(request);
-    const manifest = query.get('multipart-manifest');
-    if (method === 'GET' || method === 'HEAD') {
-      const response = await next(request);
-      if (!response.headers['x-static-large-object'] || response.status !== 200) return response;
-      return manifest === 'get' ? readManifestItself(request, response) : readLargeObject(request, response, next, 1);
-    }
-    if (method === 'PUT' && manifest === 'put') return putManifest(request, next, handler);
-    if (method === 'DELETE' && manifest === 'delete') return deleteLargeObject(request, next);
-    if (headers['x-static-large-object'])
-      throw refusal(400, {
-        body: 'X-Static-Large-Object is a reserved header. To create a static large object add query param multipart-manifest=put.',
-      });
-    return next(request);
+export const slo =
+  (services: Services): Feature =>
+  (next) => {
+    const handler: Handler = async (request) => {
+      const { method, path, query, headers } = request;
+      if (path.container === undefined) return next(request);
+      if (path.object === undefined) return method === 'GET' ? withLargeEtags(await next(request)) : next(request);
+      const manifest = query.get('multipart-manifest');
+      if (method === 'GET' || method === 'HEAD') {
+        const response = await next(request);
+        if (!response.headers['x-static-large-object'] || response.status !== 200) return response;
+        return manifest === 'get' ? readManifestItself(request, response) : readLargeObject(request, response, next, 1);
+      }
+      if (method === 'PUT' && manifest === 'put') return putManifest(request, next, handler);
+      if (method === 'DELETE' && manifest === 'delete') return deleteLargeObject(request, services, next);
+      if (headers['x-static-large-object'])
+        throw refusal(400, {
+          body: 'X-Static-Large-Object is a reserved header. To create a static large object add query param multipart-manifest=put.',
+        });
+      return next(request);
+    };
+    return handler;
   };
-  return handler;
-};
 
 /** A listing row shows a manifest's own ETag as `hash`, the ETag of the whole as `slo_etag`, and its length. */
 function withLargeEtags(response: ProxyResponse): ProxyResponse {
