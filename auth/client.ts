@@ -9,8 +9,8 @@ const TIMEOUT_MS = 20_000;
 const LEAST_LIFETIME_MS = 60_000;
 /** How often the revocation epoch is asked for. */
 const EPOCH_POLL_MS = 400;
-/** An epoch older than this says nothing. */
-const EPOCH_FRESH_MS = 1_000;
+/** An epoch older than this says nothing: with what it takes to tell all threads, nothing outlives its revocation by a second. */
+const EPOCH_FRESH_MS = 750;
 
 export interface LoggedIn {
   token: string;
@@ -171,7 +171,7 @@ export function createRemoteSigners(options: RemoteIdentityOptions): SignerDirec
 
 /** The epoch of an identity service on another node. */
 export interface RemoteEpoch extends RevocationEpoch {
-  /** NaN, which equals no epoch, unless identity was heard of less than a second ago. */
+  /** NaN, which equals no epoch, unless identity was heard of less than EPOCH_FRESH_MS ago. */
   current(): number;
   stop(): void;
 }

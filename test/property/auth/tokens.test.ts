@@ -1,7 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeFernet, encodeFernet, type FernetKey } from '../../../auth/tokens/fernet.ts';
-import { decodePayload, encodePayload, type TokenPayload } from '../../../auth/tokens/payload.ts';
+import {
+  type AuthMethod,
+  type DelegationReference,
+  decodePayload,
+  encodePayload,
+  type TokenPayload,
+} from '../../../auth/tokens/payload.ts';
 
 const bytesOf = (length: number) =>
   fc.uint8Array({ minLength: length, maxLength: length }).map((bytes) => Buffer.from(bytes));
@@ -12,9 +18,22 @@ const id = fc.oneof(uuid, fc.constant('default'), fc.string({ minLength: 1, maxL
 const audit = bytesOf(16).map((bytes) => bytes.toString('base64url'));
 const time = fc.integer({ min: 0, max: 2 ** 48 - 1 });
 
+/** In the order in which a payload keeps them. */
+const METHODS: readonly AuthMethod[] = ['password', 'token', 'application_credential', 'totp', 'ec2credential'];
+const methods = fc.subarray([...METHODS], { minLength: 1 });
+const sha256 = bytesOf(32).map((bytes) => bytes.toString('hex'));
+
+/** What a token may be made from: an EC2 credential goes by a hash, the others by an id. */
+function delegationWith(ids: fc.Arbitrary<string>): fc.Arbitrary<DelegationReference> {
+  return fc.oneof(
+    fc.record({ kind: fc.constantFrom('application_credential' as const, 'trust' as const), id: ids }),
+    fc.record({ kind: fc.constant('ec2' as const), id: sha256 }),
+  );
+}
+
 function payloadWith(ids: fc.Arbitrary<string>): fc.Arbitrary<TokenPayload> {
-  return fc.record({
-    methods: fc.constantFrom<TokenPayload['methods']>(['password'], ['token'], ['password', 'token']),
+  const parts = fc.record({
+    methods,
     userId: ids,
     scope: fc.oneof(
       fc.constant({ kind: 'unscoped' as const }),
@@ -26,6 +45,9 @@ function payloadWith(ids: fc.Arbitrary<string>): fc.Arbitrary<TokenPayload> {
     expiresAtMs: time,
     auditIds: fc.oneof(fc.tuple(audit), fc.tuple(audit, audit)),
   });
+  return fc
+    .tuple(parts, fc.option(delegationWith(ids), { nil: undefined }))
+    .map(([payload, delegation]) => (delegation ? { ...payload, delegation } : payload));
 }
 
 describe('token payloads', () => {
@@ -46,6 +68,26 @@ describe('token payloads', () => {
       }),
     );
     fc.assert(fc.property(fc.uint8Array(), (bytes) => void decodePayload(Buffer.from(bytes))));
+  });
+
+  it('differ where what was delegated differs: no token is another’s', () => {
+    fc.assert(
+      fc.property(payloadWith(id), fc.option(delegationWith(id), { nil: undefined }), (payload, delegation) => {
+        const { delegation: held, ...rest } = payload;
+        fc.pre(JSON.stringify(held) !== JSON.stringify(delegation));
+        const other = encodePayload(delegation ? { ...rest, delegation } : rest);
+        expect(other.equals(encodePayload(payload))).toBe(false);
+        expect(decodePayload(other)?.delegation).toEqual(delegation);
+      }),
+    );
+  });
+
+  it('take 116 bytes at most with ids of our own making, whatever was delegated', () => {
+    fc.assert(
+      fc.property(payloadWith(uuid), (payload) => {
+        expect(encodePayload(payload).length).toBeLessThanOrEqual(116);
+      }),
+    );
   });
 
   it('make tokens of less than 255 characters', () => {
