@@ -183,7 +183,8 @@ class Exchange {
     const refused = error instanceof ApiError ? error : refusal(500, { cause: error });
     const { transactionId } = this;
     if (!(error instanceof ApiError)) logger.error({ err: error, transactionId }, 'unexpected error');
-    else if (error.status >= 500) logger.warn({ err: error, transactionId }, 'a request failed');
+    else if (error.status >= 500 && error.status !== 501)
+      logger.warn({ err: error, transactionId }, 'a request failed');
     if (this.response.headersSent || this.response.destroyed) {
       this.response.destroy();
       return;
@@ -208,6 +209,7 @@ class Exchange {
       transactionId: this.transactionId,
       closes,
       timeoutMs: options.clientTimeoutMs,
+      isLowerCase: this.isS3,
       ...(isUnread && !this.isHeldBack ? { beforeEnd: () => drain(incoming) } : {}),
     });
   }

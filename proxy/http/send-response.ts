@@ -13,6 +13,8 @@ export interface SendOptions {
   closes: boolean;
   /** How long the client may refuse to take bytes. */
   timeoutMs: number;
+  /** Header names are sent as they are, in lower case; else as Swift writes them. */
+  isLowerCase?: boolean;
   /** Runs when the answer has been written, before it ends and its connection with it. */
   beforeEnd?: () => Promise<void>;
 }
@@ -73,7 +75,8 @@ async function sendBody(status: number, headers: Headers, body: Content, options
 
 function sendHead(status: number, headers: Headers, sizeBytes: number | undefined, options: SendOptions): void {
   const lines: string[] = [];
-  for (const [name, value] of Object.entries(headers)) lines.push(titleCase(name), encodeHeaderValue(value));
+  for (const [name, value] of Object.entries(headers))
+    lines.push(options.isLowerCase ? name : titleCase(name), encodeHeaderValue(value));
   finishHead(lines, { sizeBytes, transactionId: options.transactionId, closes: options.closes });
   options.response.writeHead(status, reasonOf(status), lines);
 }

@@ -1,6 +1,7 @@
 import type { Headers } from '../message.ts';
 import { s3Error } from './errors.ts';
-import type { S3Request } from './message.ts';
+import type { S3Request, S3Services } from './message.ts';
+import { askHead } from './object-api.ts';
 import { ownerOf, ownerXml } from './owner.ts';
 import type { XmlElement } from './xml/read.ts';
 import { element } from './xml/write.ts';
@@ -21,6 +22,30 @@ export function aclHeaders(canned: string): Headers {
   if (read !== undefined) return { 'x-container-read': read };
   if (canned === 'public-read-write') throw s3Error('NotImplemented', { fields: { Header: 'x-amz-acl' } });
   throw s3Error('InvalidArgument', { fields: { ArgumentName: 'x-amz-acl', ArgumentValue: canned } });
+}
+
+/** Canned ACLs that say no more than what an object has anyway. */
+const OBJECT_ACLS: ReadonlySet<string> = new Set(['private', 'bucket-owner-read', 'bucket-owner-full-control']);
+
+/**
+ * An object is open to whom its bucket is open to: another ACL is refused, better than ignored.
+ *
+ * @param canned asked for; undefined for none.
+ * @throws ApiError `NotImplemented`, `InvalidArgument`.
+ */
+export async function checkObjectAcl(
+  request: S3Request,
+  services: S3Services,
+  { bucket, canned }: { bucket: string; canned: string | undefined },
+): Promise<void> {
+  if (canned === undefined || OBJECT_ACLS.has(canned)) return;
+  const wanted = aclHeaders(canned)['x-container-read'];
+  const headers = await askHead(request, services, { method: 'HEAD', container: bucket });
+  if (headers['x-container-read'] !== wanted)
+    throw s3Error('NotImplemented', {
+      message: 'An object has the ACL of its bucket.',
+      fields: { Header: 'x-amz-acl' },
+    });
 }
 
 /** An explicit ACL as the canned one that says the same. @throws ApiError `NotImplemented`, `MalformedACLError`. */

@@ -21,9 +21,6 @@ const DEFAULT_TYPE = 'binary/octet-stream';
 const NOT_BUILT =
   /^x-amz-(server-side-encryption(?!-bucket-key-enabled$)|copy-source-server-side-encryption|object-lock-|website-redirect-location|grant-|write-offset-bytes|bucket-object-lock-enabled)/;
 
-/** Canned ACLs that say no more than what an object has anyway: what its bucket allows. */
-const OBJECT_ACLS: ReadonlySet<string> = new Set(['private', 'bucket-owner-read', 'bucket-owner-full-control']);
-
 /** @throws ApiError `NotImplemented`, `InvalidStorageClass`. */
 export function refuseNotBuilt(headers: Headers): void {
   for (const [name, value] of Object.entries(headers))
@@ -33,16 +30,9 @@ export function refuseNotBuilt(headers: Headers): void {
   if (storageClass !== undefined && storageClass !== 'STANDARD') throw s3Error('InvalidStorageClass');
 }
 
-/** @throws ApiError `NotImplemented` for an ACL of an object that its bucket's does not say. */
-export function refuseObjectAcl(headers: Headers): void {
-  const acl = headers['x-amz-acl'];
-  if (acl !== undefined && !OBJECT_ACLS.has(acl)) throw s3Error('NotImplemented', { fields: { Header: 'x-amz-acl' } });
-}
-
 /** What a new object keeps of a request's headers. @throws ApiError. */
 export function storedHeaders({ headers }: Pick<S3Request, 'headers'>): Record<string, string> {
   refuseNotBuilt(headers);
-  refuseObjectAcl(headers);
   const stored: Record<string, string> = { 'content-type': headers['content-type'] || DEFAULT_TYPE };
   for (const name of KEPT) {
     const value = headers[name];

@@ -1,7 +1,6 @@
 import { contentOf } from '../../message.ts';
-import { aclHeaders, aclXml, cannedAclOf } from '../acl.ts';
+import { aclHeaders, aclXml, cannedAclOf, checkObjectAcl } from '../acl.ts';
 import { s3Error } from '../errors.ts';
-import { refuseObjectAcl } from '../headers.ts';
 import type { Operation } from '../message.ts';
 import { bucketOf, objectOf } from '../names.ts';
 import { askHead } from '../object-api.ts';
@@ -40,8 +39,8 @@ export const getObjectAcl: Operation = async (request, services) => {
 export const putObjectAcl: Operation = async (request, services) => {
   const { bucket, key } = objectOf(request);
   const document = await readXmlIfAny(request.body, 'AccessControlPolicy');
-  refuseObjectAcl(request.headers);
-  if (document && cannedAclOf(document, request) !== 'private') throw s3Error('NotImplemented');
+  const canned = request.headers['x-amz-acl'] ?? (document ? cannedAclOf(document, request) : undefined);
+  await checkObjectAcl(request, services, { bucket, canned });
   await askHead(request, services, { method: 'HEAD', container: bucket, object: key });
   return { status: 200, headers: {}, body: contentOf('') };
 };

@@ -1,8 +1,9 @@
 import type { Headers } from '../../message.ts';
 import { encodePath } from '../../routes/path.ts';
+import { checkObjectAcl } from '../acl.ts';
 import { copySourceOf, sourceConditions } from '../copy-source.ts';
 import { s3Error } from '../errors.ts';
-import { etagOf, refuseNotBuilt, refuseObjectAcl, storedHeaders, TAGS } from '../headers.ts';
+import { etagOf, refuseNotBuilt, storedHeaders, TAGS } from '../headers.ts';
 import type { Operation, S3Request, S3Services } from '../message.ts';
 import { objectOf } from '../names.ts';
 import { ask, askHead } from '../object-api.ts';
@@ -18,7 +19,7 @@ export const copyObject: Operation = async (request, services) => {
   const { headers } = request;
   refuseConditions(headers);
   refuseNotBuilt(headers);
-  refuseObjectAcl(headers);
+  await checkObjectAcl(request, services, { bucket, canned: headers['x-amz-acl'] });
   const isReplacing = directiveOf(headers, 'x-amz-metadata-directive') === 'REPLACE';
   const isRetagging = directiveOf(headers, 'x-amz-tagging-directive') === 'REPLACE';
   if (source.bucket === bucket && source.key === key && !isReplacing && !isRetagging)

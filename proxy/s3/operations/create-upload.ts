@@ -1,5 +1,6 @@
 import { MOST_OBJECT_NAME_BYTES } from '../../limits.ts';
 import { bodyOf } from '../../message.ts';
+import { checkObjectAcl } from '../acl.ts';
 import { crcKindOf } from '../checksums/algorithms.ts';
 import { s3Error } from '../errors.ts';
 import { askedAlgorithm, storedHeaders } from '../headers.ts';
@@ -29,6 +30,7 @@ export const createUpload: Operation = async (request, services) => {
     throw s3Error('InvalidRequest', {
       message: `The ${type} checksum type cannot be used with the ${algorithm ?? ''} checksum algorithm.`,
     });
+  await checkObjectAcl(request, services, { bucket, canned: headers['x-amz-acl'] });
   const stored = { ...storedHeaders(request), ...taggingOf(headers) };
   // The bucket's policy is its parts' too: the copy of a container that is not there yet takes the bucket's.
   const { 'x-storage-policy': policy } = await askHead(request, services, { method: 'HEAD', container: bucket });

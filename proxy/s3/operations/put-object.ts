@@ -1,4 +1,5 @@
 import { contentOf, type Headers, type RequestBody } from '../../message.ts';
+import { checkObjectAcl } from '../acl.ts';
 import type { Algorithm } from '../checksums/algorithms.ts';
 import { s3Error } from '../errors.ts';
 import { checksumHeaders, etagOf, etagOfContentMd5, storedChecksum, storedHeaders, TAGS } from '../headers.ts';
@@ -16,6 +17,7 @@ export const putObject: Operation = async (request, services) => {
   const { headers, body } = request;
   refuseConditions(headers);
   const upload = uploadOf(body, headers);
+  await checkObjectAcl(request, services, { bucket, canned: headers['x-amz-acl'] });
   const stored = { ...storedHeaders(request), ...taggingOf(headers), ...upload.headers };
   return withRemovalOfParts(request, services, { bucket, key }, async () => {
     const answer = await ask(request, services, {

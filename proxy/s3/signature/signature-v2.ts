@@ -77,19 +77,25 @@ export function claimOfV2(request: SignedRequest, nowMs: number): Claim {
 function claim(request: SignedRequest, parts: { access: string; signature: string; date: string }): Claim {
   const { access, signature, date } = parts;
   const { method, headers, target } = request;
-  const text = [
-    method,
-    headers['content-md5'] ?? '',
-    headers['content-type'] ?? '',
-    date,
-    ...amzHeaders(headers),
-    resourceOf(target.rawResource, target.pairs),
-  ].join('\n');
+  const { rawResource } = target;
+  // Some clients sign a bucket with the slash that they do not send.
+  const resources =
+    target.bucket === undefined || rawResource.includes('/', 1) ? [rawResource] : [rawResource, `${rawResource}/`];
+  const texts = resources.map((resource) =>
+    [
+      method,
+      headers['content-md5'] ?? '',
+      headers['content-type'] ?? '',
+      date,
+      ...amzHeaders(headers),
+      resourceOf(resource, target.pairs),
+    ].join('\n'),
+  );
   return {
     access,
     scope: undefined,
     signature,
-    stringsToSign: [text],
+    stringsToSign: texts,
     canonical: undefined,
     payload: undefined,
     amzDate: '',
