@@ -89,6 +89,35 @@ const ratelimit = Type.Object({
   account_blacklist: names([], 'Accounts (AUTH_…) all of whose requests are refused.'),
 });
 
+const domainRemap = Type.Object({
+  storage_domains: names(
+    [],
+    'Domains below which a host names an account, or a container and an account: c.auth-p.objects.example.com; none: hosts mean nothing.',
+  ),
+  path_root: Type.String({ default: 'v1', pattern: '^/?v1(\\.0)?/?$', description: 'What the path then begins with.' }),
+  reseller_prefixes: names(['AUTH'], 'What accounts begin with, before the underscore; other hosts are left alone.'),
+  default_reseller_prefix: Type.String({
+    default: '',
+    maxLength: 64,
+    description: 'What an account begins with whose host names none of them; empty: that host is left alone.',
+  }),
+  mangle_client_paths: Type.Boolean({
+    default: false,
+    description: 'Whether a path that begins with path_root all the same loses it.',
+  }),
+  cname_lookup: Type.Boolean({
+    default: false,
+    description: 'Whether other hosts are looked up as aliases of such; those that are none are refused.',
+  }),
+  cname_lookup_depth: Type.Integer({
+    minimum: 1,
+    maximum: 16,
+    default: 1,
+    description: 'Aliases of aliases, at most.',
+  }),
+  cname_nameservers: names([], "Addresses of name servers, `address` or `address:port`; none: the system's."),
+});
+
 /** The `proxy` part of the configuration. */
 export const proxyConfig = Type.Object({
   policies: Type.Array(policy, {
@@ -177,6 +206,11 @@ export const proxyConfig = Type.Object({
   }),
   tempurl,
   ratelimit,
+  domain_remap: domainRemap,
+  cross_domain_policy: Type.String({
+    default: '<allow-access-from domain="*" secure="false" />',
+    description: 'XML of the rules in /crossdomain.xml.',
+  }),
   staticweb: Type.Object({
     url_base: Type.String({
       default: '',

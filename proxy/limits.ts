@@ -88,5 +88,12 @@ export const MOST_RATE_LIMITED_WAITERS = 1_000;
 /** Who is refused for what they are, waits: trying again at once shall cost them more than us. */
 export const REFUSED_ACCOUNT_DELAY_MS = 1_000;
 
+/** Names that one thread remembers as aliases, or as none, and for how long. */
+export const MOST_KNOWN_CNAMES = 1_000;
+export const CNAME_TTL_MS = 60_000;
+/** Of one question to one name server. */
+export const CNAME_TIMEOUT_MS = 2_000;
+export const MOST_CNAME_LOOKUPS = 100;
+
 /** Longer bodies are hashed by another thread; this much takes a third of a millisecond. */
 export const MOST_HASHED_HERE_BYTES = 256 << 10;

@@ -1,6 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
-import type { FastifyServerFactory } from 'fastify';
+import type { IncomingMessage } from 'node:http';
 import type { SignerDirectory, TokenVerifier } from '../auth/guard/contract.ts';
 import type { Clock } from '../common/clock.ts';
 import { createApp, type Service } from '../common/http/app.ts';
@@ -21,16 +19,19 @@ import { Expirer } from './daemons/expirer.ts';
 import { type EncryptionOptions, Keyring } from './encryption/keyring.ts';
 import type { RootSecrets } from './encryption/root-secrets.ts';
 import { renderSwiftError } from './errors.ts';
-import { answerClientError } from './http/client-error.ts';
-import { createObjectApi, type ObjectApi } from './http/object-api.ts';
+import { type CnameResolver, cnameLookup, cnameResolver } from './http/cname-lookup.ts';
+import { HostNames } from './http/host-names.ts';
+import { createObjectApi } from './http/object-api.ts';
+import { serverFactory } from './http/server.ts';
 import { newTransactionId, TRANSACTION_ID_HEADERS } from './http/transaction-id.ts';
-import { MOST_HEAD_BYTES, MOST_PLAIN_BODY_BYTES } from './limits.ts';
+import { MOST_PLAIN_BODY_BYTES } from './limits.ts';
 import { createPipelines } from './pipeline.ts';
 import { createStraightWay } from './plain/straight-way.ts';
 import { type LegacyIdentity, legacyLogin } from './routes/auth-v1.ts';
+import { crossDomainPolicy } from './routes/cross-domain.ts';
 import { capabilities } from './routes/info.ts';
 import type { Services } from './routes/route.ts';
-import { createS3Api, type S3Api } from './s3/api.ts';
+import { createS3Api } from './s3/api.ts';
 
 export interface ProxyDeps {
   config: ProxyConfig;
@@ -45,6 +46,8 @@ export interface ProxyDeps {
   verifier: TokenVerifier;
   /** Who signs S3 requests; unless given, nobody. */
   signers?: SignerDirectory;
+  /** Asks the domain name system; unless given, the name servers that are configured. */
+  cnames?: CnameResolver;
   /** Counts changes of this node's containers; unless given, each request asks about its container. */
   containerChanges?: ContainerChanges;
   /** Shared by the threads of a process, made by `newRateMemory`; unless given, each proxy counts for itself. */
@@ -59,12 +62,6 @@ export interface ProxyDeps {
   storageUrl(): string;
 }
 
-/** Paths that Fastify serves; all others are the object API's, as in Swift, where any path is at least a bad one. */
-const PLAIN_PATHS = /^\/(info|healthcheck|auth(\/.*)?)\/?(\?.*)?$/;
-
-const KEEP_ALIVE_MS = 65_000;
-const HEADERS_TIMEOUT_MS = 60_000;
-
 /** The Swift API. One is built in each worker thread; none of them shares anything but what it is given. */
 export function buildProxy(deps: ProxyDeps): Service {
   const { config, logger, clock } = deps;
@@ -76,6 +73,7 @@ export function buildProxy(deps: ProxyDeps): Service {
   let isClosing = false;
   const clientTimeoutMs = config.client_timeout * 1000;
   const verifyNow = (token: string) => deps.verifier.verifyNow?.(token);
+  const hostNames = hostNamesOf(deps);
   const s3 = createS3Api({
     objects: pipelines.s3,
     containers: services.containers,
@@ -91,6 +89,7 @@ export function buildProxy(deps: ProxyDeps): Service {
     clock,
     logger,
     clientTimeoutMs,
+    shownLocation: hostNames && ((request, location) => hostNames.shownLocation(request, location)),
     isClosing: () => isClosing,
   });
   const app = createApp({
@@ -99,12 +98,15 @@ export function buildProxy(deps: ProxyDeps): Service {
     newRequestId: (request) => newTransactionId(clock, extraOf(request)),
     requestIdHeaders: TRANSACTION_ID_HEADERS,
     mostBodyBytes: MOST_PLAIN_BODY_BYTES,
-    serverFactory: serverFactory(api, s3, clock),
+    serverFactory: serverFactory({ api, s3, hostNames, clock, clientTimeoutMs }),
   });
   app.addHook('preClose', async () => {
     isClosing = true;
   });
   app.get('/info', async () => capabilities(services.cluster.policies, config));
+  app.get('/crossdomain.xml', async (_request, reply) =>
+    reply.type('application/xml; charset=UTF-8').send(crossDomainPolicy(config.cross_domain_policy)),
+  );
   for (const path of ['/auth/v1.0', '/auth/v1']) {
     app.get(path, async (request, reply) => {
       const headers = await legacyLogin(request.headers, {
@@ -171,31 +173,10 @@ function encryptionOf({ config, rootSecrets }: ProxyDeps): EncryptionOptions {
   return { keyring, encrypts: keyring !== undefined && !config.encryption.disable_encryption };
 }
 
-/** A server that gives the object API its requests as they are, and Fastify the few others. */
-function serverFactory(api: ObjectApi, s3: S3Api, clock: Clock): FastifyServerFactory {
-  return (fastifyHandler) => {
-    const server = createServer({ maxHeaderSize: MOST_HEAD_BYTES });
-    server.requestTimeout = 0;
-    server.headersTimeout = HEADERS_TIMEOUT_MS;
-    server.keepAliveTimeout = KEEP_ALIVE_MS;
-    // A connection that has become idle while the server closes is not waited for.
-    const done = () => {
-      if (!server.listening) server.closeIdleConnections();
-    };
-    const serve = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => {
-      // A bucket may be called as those few paths are.
-      if (!PLAIN_PATHS.test(request.url ?? '') || s3.claims(request)) {
-        api.serve(request, response, expectsContinue, done);
-        return;
-      }
-      if (expectsContinue) response.writeContinue();
-      fastifyHandler(request, response);
-    };
-    server.on('request', (request, response) => serve(request, response, false));
-    server.on('checkContinue', (request, response) => serve(request, response, true));
-    server.on('clientError', (error, socket) => answerClientError(error, socket as Socket, newTransactionId(clock)));
-    return server;
-  };
+function hostNamesOf({ config: { domain_remap: remap }, clock, cnames }: ProxyDeps): HostNames | undefined {
+  if (remap.storage_domains.length === 0) return undefined;
+  const resolver = cnames ?? cnameResolver(remap.cname_nameservers);
+  return new HostNames(remap, remap.cname_lookup ? cnameLookup(resolver, clock) : undefined);
 }
 
 function extraOf(request: IncomingMessage): string | undefined {

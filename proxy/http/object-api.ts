@@ -26,6 +26,8 @@ export interface ObjectApiOptions {
   clock: Clock;
   logger: Logger;
   clientTimeoutMs: number;
+  /** A redirect as the client has to see it, whose host was made a part of the path. */
+  shownLocation?: ((request: IncomingMessage, location: string) => string) | undefined;
   /** While it is true, requests are refused with 503 and their connections end. */
   isClosing(): boolean;
 }
@@ -199,8 +201,13 @@ class Exchange {
     }
   }
 
-  private async send(answer: ProxyResponse): Promise<void> {
+  private async send(unseen: ProxyResponse): Promise<void> {
     const { incoming, response, options } = this;
+    const { location } = unseen.headers;
+    const answer =
+      location === undefined || !options.shownLocation
+        ? unseen
+        : { ...unseen, headers: { ...unseen.headers, location: options.shownLocation(incoming, location) } };
     const isUnread = this.isHeldBack || isMuchUnread(incoming);
     const closes = options.isClosing() || isUnread || answer.status === 408 || answer.status === 499;
     await sendResponse(answer, {

@@ -85,6 +85,13 @@ export function capabilities(policies: Policies, config: ProxyConfig): Record<st
       min_segment_size: LEAST_PART_BYTES,
       s3_acl: false,
     },
+    crossdomain: {},
+    ...(config.domain_remap.storage_domains.length > 0
+      ? { domain_remap: { default_reseller_prefix: config.domain_remap.default_reseller_prefix || null } }
+      : {}),
+    ...(config.domain_remap.cname_lookup
+      ? { cname_lookup: { lookup_depth: config.domain_remap.cname_lookup_depth } }
+      : {}),
     staticweb: {},
     ratelimit: {
       account_ratelimit: config.ratelimit.account_ratelimit,
