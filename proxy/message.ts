@@ -36,7 +36,7 @@ interface RequestContext {
 }
 
 /** What is known of the client's own request beside what it says. */
-export interface ClientSide {
+interface ClientSide {
   /** Of the other end of the connection; undefined when it is gone. */
   readonly address: string | undefined;
   /** The path as it was sent, decoded, with the version: `/v1/AUTH_p/c/`. A slash at the end is no part of a `ResourcePath`. */

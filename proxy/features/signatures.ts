@@ -4,8 +4,8 @@ import type { Metadata } from '../../object-server/contract.ts';
 import type { SignedGrant } from '../message.ts';
 import type { Services } from '../routes/route.ts';
 
-export const DIGESTS = ['sha1', 'sha256', 'sha512'] as const;
-export type Digest = (typeof DIGESTS)[number];
+const DIGESTS = ['sha1', 'sha256', 'sha512'] as const;
+type Digest = (typeof DIGESTS)[number];
 
 /** A signature as a client sends it, taken apart. */
 export interface SentSignature {
