@@ -4,7 +4,7 @@ import { type AuthContext, commitAndRevoke, withRetries } from '../context.ts';
 import { badRequest, conflict, notFound, refused } from '../errors.ts';
 import type { Identity, PolicyTarget } from '../guard/contract.ts';
 import { assertMayDelegate } from '../guard/delegation.ts';
-import { MOST_OWNED_RECORDS } from '../limits.ts';
+import { LIST_PAGE_ENTRIES, MOST_OWNED_RECORDS } from '../limits.ts';
 import { extraOf, mergedExtra } from '../parse.ts';
 import { type CredentialBody, credential as credentialSchema } from '../schemas.ts';
 import { ownedBy } from '../store/owned.ts';
@@ -145,25 +145,50 @@ export async function getCredential(
   return { stored, ...open(context, stored.record) };
 }
 
+/** A list of credentials that is read, and decrypted, as it is sent. */
+export interface CredentialList {
+  /** In the order of ids, behind one of them. */
+  scan(afterId: string | undefined): AsyncIterable<CredentialRecord>;
+  /** Undefined for one that the caller may not see, or that was not asked for. */
+  open(record: CredentialRecord): OpenCredential | undefined;
+}
+
 /** Credentials that the caller may see: of one user, or all of them. @throws ApiError 403. */
-export async function listCredentials(
+export function listCredentials(
   context: AuthContext,
   identity: Identity,
   query: { userId: string | undefined; type: string | undefined },
-): Promise<OpenCredential[]> {
-  const { tables, store, policy } = context;
+): CredentialList {
+  const { policy } = context;
   assertMayDelegate(identity, 'credentials');
   policy.authorize('identity:list_credentials', identity, {});
   const seesAll = policy.allows('identity:get_credential', identity);
   const userId = query.userId ?? (seesAll ? undefined : identity.user.id);
-  const found =
-    userId === undefined
-      ? await tables.credentials.list()
-      : (await ownedBy(store, tables.credentials, 'user', userId)).map(({ record }) => record);
-  return found
-    .filter((each) => query.type === undefined || each.type === query.type)
-    .filter((each) => policy.allows('identity:get_credential', identity, credentialTarget(each)))
-    .map((record) => open(context, record));
+  return {
+    scan: (afterId) => scanCredentials(context, userId, afterId),
+    open(record) {
+      if (query.type !== undefined && record.type !== query.type) return undefined;
+      return policy.allows('identity:get_credential', identity, credentialTarget(record))
+        ? open(context, record)
+        : undefined;
+    },
+  };
+}
+
+async function* scanCredentials(
+  { tables, store }: AuthContext,
+  userId: string | undefined,
+  afterId: string | undefined,
+): AsyncGenerator<CredentialRecord, void, void> {
+  if (userId === undefined) {
+    const scan = tables.credentials.scan('', { afterId, pageEntries: LIST_PAGE_ENTRIES });
+    for await (const { record } of scan) yield record;
+    return;
+  }
+  const owned = (await ownedBy(store, tables.credentials, 'user', userId)).map(({ record }) => record);
+  yield* owned
+    .filter(({ id }) => afterId === undefined || id > afterId)
+    .sort((left, right) => (left.id < right.id ? -1 : 1));
 }
 
 /**

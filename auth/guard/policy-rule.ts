@@ -238,22 +238,35 @@ function targetValueOf(part: Template[number] | undefined, target: PolicyTarget)
   return Object.hasOwn(target, key) ? target[key] : undefined;
 }
 
-/** What a rule may read of the caller. Spec: oslo.context, `to_policy_values`. */
-function attributeOf({ user, scope }: Identity, name: string): string | undefined {
+/** What a rule may read of the caller. Spec: oslo.context, `to_policy_values`; Keystone, the token as its rules name it. */
+function attributeOf(identity: Identity, name: string): string | undefined {
+  const { user, scope } = identity;
   switch (name) {
     case 'user_id':
+    case 'user':
+    case 'token.user.id':
       return user.id;
     case 'user_domain_id':
+    case 'token.user.domain.id':
       return user.domain.id;
     case 'project_id':
     case 'tenant_id':
+    case 'tenant':
+    case 'token.project.id':
       return scope.kind === 'project' ? scope.project.id : undefined;
     case 'project_domain_id':
+    case 'token.project.domain.id':
       return scope.kind === 'project' ? scope.project.domain.id : undefined;
     case 'domain_id':
+    case 'token.domain.id':
       return scope.kind === 'domain' ? scope.domain.id : undefined;
     case 'system_scope':
       return scope.kind === 'system' ? 'all' : undefined;
+    case 'is_admin':
+      return hasRoleNamed(identity, 'admin') ? 'True' : 'False';
+    case 'is_admin_project':
+      // As in Keystone where no project is named to be the one for administrators.
+      return 'True';
     default:
       return undefined;
   }

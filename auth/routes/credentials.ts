@@ -16,7 +16,7 @@ import {
 import type { AuthContext } from '../context.ts';
 import { parseBody } from '../parse.ts';
 import { credential, ec2CredentialBody } from '../schemas.ts';
-import { parameterOf, renderList } from './list.ts';
+import { listRecords, parameterOf, renderList } from './list.ts';
 
 const createBody = Type.Object({ credential });
 const updateBody = Type.Object({ credential: Type.Partial(credential) });
@@ -31,15 +31,24 @@ export function registerCredentialRoutes(app: FastifyInstance, context: AuthCont
 }
 
 function registerCredentials(app: FastifyInstance, context: AuthContext): void {
-  const { publicUrl } = context;
+  const { publicUrl, tables } = context;
 
   app.get('/v3/credentials', async (request) => {
-    const found = await listCredentials(context, request.identity, {
+    const credentials = listCredentials(context, request.identity, {
       userId: parameterOf(request, 'user_id'),
       type: parameterOf(request, 'type'),
     });
-    const items = found.map((each) => renderCredential(publicUrl, each));
-    return renderList(request, { publicUrl, collection: 'credentials', items, filters: ['user_id', 'type'] });
+    return listRecords(request, {
+      publicUrl,
+      collection: 'credentials',
+      filters: ['user_id', 'type'],
+      scan: (afterId) => credentials.scan(afterId),
+      render(record) {
+        const opened = credentials.open(record);
+        return opened && renderCredential(publicUrl, opened);
+      },
+      exists: async (id) => (await tables.credentials.get(id)) !== undefined,
+    });
   });
 
   app.post('/v3/credentials', async (request, reply) => {

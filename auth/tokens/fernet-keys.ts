@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import { invariant, StartError, systemErrorCode } from '../../common/errors.ts';
@@ -9,6 +9,8 @@ import { type FernetKey, parseFernetKey } from './fernet.ts';
 
 /** The staged key: it decrypts already, and becomes the primary at the next rotation, when every node has read it. */
 const STAGED = 0;
+/** Permissions of a file that are not its owner's. */
+const OTHERS = 0o077;
 
 export interface FernetKeyRing {
   /** Encrypts new tokens. */
@@ -102,9 +104,16 @@ export class FernetKeyRepository {
   }
 
   private async read(number: number): Promise<FernetKey> {
+    await this.assertPrivate(this.pathOf(number));
     const key = parseFernetKey(await readFile(this.pathOf(number), 'utf8'));
     if (!key) throw new StartError(`token keys: ${this.pathOf(number)} holds no Fernet key`, 78);
     return key;
+  }
+
+  /** Who can read a key can make everybody's tokens: it is not used until nobody but its owner can. */
+  private async assertPrivate(path: string): Promise<void> {
+    const { mode } = await stat(path);
+    if (mode & OTHERS) throw new StartError(`token keys: others than its owner can read ${path}: chmod 600 it`, 78);
   }
 
   /** Numbers of the key files, the primary's first, the staged one's last. */

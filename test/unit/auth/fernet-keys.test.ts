@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -33,6 +33,17 @@ describe('the token key repository', () => {
     await open();
     expect((await readdir(folder)).sort()).toEqual(['0', '1']);
     for (const path of [folder, join(folder, '0'), join(folder, '1')]) expect((await stat(path)).mode & 0o077).toBe(0);
+  });
+
+  it('uses no key that others than its owner can read', async () => {
+    const repository = await open();
+    await chmod(join(folder, '1'), 0o640);
+    await expect(open()).rejects.toThrow('chmod 600');
+    clock.now += 2_000;
+    await expect(repository.reload()).rejects.toThrow(StartError);
+    expect(reads(repository, issue(repository))).toBe(true);
+    await chmod(join(folder, '1'), 0o600);
+    await open();
   });
 
   it('reads the same keys at the next start', async () => {

@@ -36,8 +36,14 @@ describe('the policy language', () => {
     ['True:%(flag)s', true],
     ['False:%(flag)s', false],
     ['7:%(number)s', true],
+    ['token.user.id:u1 and token.user.domain.id:default', true],
+    ['token.project.id:p1 and token.project.domain.id:%(project_domain)s', true],
+    ['token.domain.id:%(project_domain)s', false],
+    ['user:u1 and tenant:p1', true],
+    ['is_admin:True', false],
+    ['is_admin:False and is_admin_project:True', true],
   ])('"%s" is %s for a member of p1', (rule, expected) => {
-    expect(allows(rule, { text: 'a b', flag: 'True', number: '7' })).toBe(expected);
+    expect(allows(rule, { text: 'a b', flag: 'True', number: '7', project_domain: 'default' })).toBe(expected);
   });
 
   it('fills in the stored record with and without the word target', () => {
