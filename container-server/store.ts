@@ -63,7 +63,7 @@ export interface LocalListingStore extends ListingStore {
 }
 
 /** The ticket of all its taken rows, and its outcomes: see packed-updates.ts. */
-export interface TakenCall {
+interface TakenCall {
   ticket: number;
   outcomes: string;
 }

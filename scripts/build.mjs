@@ -7,7 +7,6 @@
 import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { rolldown } from 'rolldown';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stamp = join(root, 'dist', '.built');
@@ -55,6 +54,7 @@ async function modules(into) {
 if (process.argv.includes('--if-stale') && existsSync(stamp) && statSync(stamp).mtimeMs >= newestSource(root))
   process.exit(0);
 
+const { rolldown } = await import('rolldown'); // not before: most starts have nothing to build
 const startedAt = new Date();
 const fresh = join(root, `dist.${process.pid}.tmp`);
 const old = join(root, `dist.${process.pid}.old`);
