@@ -64,6 +64,9 @@ export const MOST_FORM_VALUE_BYTES = 4096;
 export const MOST_FORM_HEADER_BYTES = 16 << 10;
 export const MOST_FORM_FIELDS = 256;
 
+/** Containers that one archive may make, and files of it that may fail. */
+export const MOST_EXTRACTED_CONTAINERS = 10_000;
+export const MOST_FAILED_EXTRACTIONS = 1_000;
 /** Sub-requests of one bulk or manifest request that run at a time. */
 export const SUBREQUEST_CONCURRENCY = 4;
 /** A long bulk answer sends a blank this often, so that nobody takes the connection for dead. */

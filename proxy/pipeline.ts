@@ -1,4 +1,5 @@
 import { accountQuotas } from './features/account-quotas.ts';
+import { archiveUpload } from './features/archive-upload.ts';
 import { bulkDelete } from './features/bulk-delete.ts';
 import { conditionalRange } from './features/conditional-range.ts';
 import { containerQuotas } from './features/container-quotas.ts';
@@ -33,6 +34,7 @@ function swiftFeaturesOf(services: Services): readonly Feature[] {
     gatekeeper, //             nothing internal comes in or goes out
     listingFormat, //          rows become text, JSON or XML
     bulkDelete, //             one request becomes many
+    archiveUpload(services.maxFileBytes), // an archive becomes its files
     tempUrl(services), //      a signature allows what its bearer could not do
     formPost(services), //     a form becomes a PUT of each of its files
     staticWeb(services), //    a container is shown as a web site

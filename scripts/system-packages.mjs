@@ -4,6 +4,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 
 const PACKAGES = [
   'busybox-static',
+  'bzip2',
   'cpio',
   'curl',
   'e2fsprogs',

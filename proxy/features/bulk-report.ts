@@ -22,7 +22,7 @@ export function reportType(accept: string | undefined): string | undefined {
  * @param root name of the XML's outermost element.
  * Spec: Swift, "Bulk Operations": Response.
  */
-export function renderReport(contentType: string, report: BulkReport, root: 'delete' | 'upload'): string {
+export function renderReport(contentType: string, report: BulkReport, root: 'delete' | 'upload' | 'extract'): string {
   if (contentType === 'application/json') return JSON.stringify({ ...report.fields, Errors: report.errors });
   const fields = Object.entries(report.fields).sort(([left], [right]) => (left < right ? -1 : 1));
   if (contentType.endsWith('/xml')) {

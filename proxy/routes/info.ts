@@ -5,7 +5,9 @@ import {
   MOST_ACCOUNT_NAME_BYTES,
   MOST_BULK_DELETES,
   MOST_CONTAINER_NAME_BYTES,
+  MOST_EXTRACTED_CONTAINERS,
   MOST_FAILED_DELETES,
+  MOST_FAILED_EXTRACTIONS,
   MOST_HEADER_BYTES,
   MOST_LISTING_ROWS,
   MOST_MANIFEST_BYTES,
@@ -65,6 +67,10 @@ export function capabilities(policies: Policies, config: ProxyConfig): Record<st
     object_versioning: {},
     versioned_writes: { allowed_flags: ['x-versions-location', 'x-history-location'] },
     symlink: { symloop_max: MOST_SYMLINK_HOPS, static_links: true },
+    bulk_upload: {
+      max_containers_per_extraction: MOST_EXTRACTED_CONTAINERS,
+      max_failed_extractions: MOST_FAILED_EXTRACTIONS,
+    },
     bulk_delete: { max_deletes_per_request: MOST_BULK_DELETES, max_failed_deletes: MOST_FAILED_DELETES },
     tempurl: {
       methods: config.tempurl.methods,
