@@ -63,6 +63,12 @@ function whenAllWritten(answers: readonly ListingAnswer[], then: (durable: boole
   settled(true);
 }
 
+/** Of a version that is durable, where what is to be told cannot be found out now: told later, if it is this replica's to tell. */
+export async function reportLater(context: ActionContext, needle: KeyedNeedle, location: Location): Promise<void> {
+  if (needle.listing === undefined) context.device.slabs.settle(location);
+  else await notePending(context, needle, location, needle.listing);
+}
+
 async function notePending(
   { device, logger }: ActionContext,
   needle: KeyedNeedle,

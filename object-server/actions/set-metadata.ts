@@ -6,7 +6,7 @@ import { compareVersions, tieOfMetadata } from '../engine/version.ts';
 import { objectNotFound, olderVersion } from '../errors.ts';
 import { rowOf } from '../updates/listing-rows.ts';
 import type { ActionContext } from './context.ts';
-import { reportVersion } from './report-version.ts';
+import { reportLater, reportVersion } from './report-version.ts';
 import { orderOf } from './store-version.ts';
 
 const NO_METADATA = {};
@@ -46,7 +46,10 @@ export async function setMetadata(
   if (timestamp <= newest && !winsTie) throw olderVersion(newest);
 
   const location = await device.slabs.append(needle);
-  const after = await findObject(device, target);
+  const after = await findObject(device, target).catch(async (error: unknown) => {
+    await reportLater(context, needle, location);
+    throw error;
+  });
   // Without a container nothing is listed, and nothing taken back: the object is as old as it was.
   if ((await reportVersion(context, target, needle, location, rowOf(target.object, after))) === 'gone')
     device.slabs.settle(location);

@@ -11,7 +11,7 @@ import type { IndexedVersion } from '../index/contract.ts';
 import type { Location } from '../slab/contract.ts';
 import { rowOf } from '../updates/listing-rows.ts';
 import type { ActionContext } from './context.ts';
-import { reportVersion } from './report-version.ts';
+import { reportLater, reportVersion } from './report-version.ts';
 import { tombstoneOf } from './tombstone.ts';
 
 /**
@@ -48,7 +48,15 @@ export async function storeVersion(
   // Nothing but this version came into the slot since it was found to be the newest.
   if (isAlone && options.readFirst !== false && device.changesOf(slot) === ((changes + 1) | 0))
     rememberData(device, target, needle, location, (changes + 1) | 0);
-  const row = needle.listing && (isAlone ? listedRowOf(needle.object, needle) : await currentRow(device, target));
+  let row = needle.listing && listedRowOf(needle.object, needle);
+  if (needle.listing !== undefined && !isAlone) {
+    try {
+      row = await currentRow(device, target);
+    } catch (error) {
+      context.logger.error({ err: error, device: device.name }, 'what is listed of an object is told later');
+      return reportLater(context, needle, location);
+    }
+  }
   if ((await reportVersion(context, target, needle, location, row)) !== 'gone') return;
   await takeBack(device, target, needle.timestamp);
   device.slabs.settle(location);

@@ -1,4 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ObjectTarget } from '../../../object-server/contract.ts';
+import { nameSlotOf, objectKeyOf } from '../../../object-server/engine/object-key.ts';
+import { IndexError } from '../../../object-server/errors.ts';
+import type { VersionIndex } from '../../../object-server/index/contract.ts';
+import { openLevelIndex } from '../../../object-server/index/level-index.ts';
 import { at } from '../../support/listing-store.ts';
 import { indexOf } from '../../support/object-server/index-of.ts';
 import {
@@ -12,6 +17,18 @@ import {
   refusalOf,
   TARGET,
 } from '../../support/object-store.ts';
+
+/** Two names that share an entry of `changes` and `newest`. */
+function namesOfOneSlot(): [string, string] {
+  const names = new Map<number, string>();
+  for (let index = 0; ; index += 1) {
+    const object = `o${index}`;
+    const slot = nameSlotOf(objectKeyOf('k', { ...TARGET, object }));
+    const former = names.get(slot);
+    if (former !== undefined) return [former, object];
+    names.set(slot, object);
+  }
+}
 
 describe('pending listing updates', () => {
   let node: ObjectNode;
@@ -38,6 +55,43 @@ describe('pending listing updates', () => {
     await node.store.sendUpdates();
     expect(await pending()).toEqual([]);
     expect(node.listings.rows.length).toBeGreaterThan(0);
+  });
+
+  it('are noted where a version is durable and what it amounts to cannot be read', async () => {
+    let readsLeft = Number.POSITIVE_INFINITY;
+    await node.remove();
+    node = await makeObjectNode({
+      openIndex: async (folder) => {
+        const index = await openLevelIndex(folder);
+        return new Proxy(index, {
+          get: (target, name: string & keyof VersionIndex) => {
+            const member: unknown = target[name];
+            if (typeof member !== 'function') return member;
+            return async (...args: unknown[]): Promise<unknown> => {
+              if (name === 'newest') readsLeft -= 1;
+              if (name === 'newest' && readsLeft < 0) throw new IndexError('no index today', undefined);
+              return member.apply(target, args);
+            };
+          },
+        });
+      },
+      newNameKey: () => 'k',
+    });
+    const [one, other] = namesOfOneSlot();
+    const [first, second] = [one, other].map((object) => ({ ...TARGET, object })) as [ObjectTarget, ObjectTarget];
+    await put(node.store, first, 1, body);
+    await node.store.setMetadata(first, { timestamp: at(2), metadata: {}, listing: LISTING });
+    await put(node.store, second, 9, body); // the slot has a newer version: the next one of `first` is looked up
+    readsLeft = 2; // when it begins and before it is appended
+    await put(node.store, first, 3, body);
+    readsLeft = 1;
+    const change = { timestamp: at(10), metadata: { m: '1' }, listing: LISTING };
+    expect(await refusalOf(node.store.setMetadata(second, change))).toMatchObject({ status: 507 });
+    readsLeft = Number.POSITIVE_INFINITY;
+    expect((await pending()).map(({ version }) => version.timestamp)).toEqual([at(3), at(10)]);
+    await node.store.sendUpdates();
+    expect(await pending()).toEqual([]);
+    expect(node.listings.rows.slice(-2)).toMatchObject([{ timestamp: at(3) }, { metadataTimestamp: at(10) }]);
   });
 
   it('take a version back whose container turns out to be gone after it was acknowledged', async () => {
