@@ -7,9 +7,10 @@ import { isBucketName } from './names.ts';
 export interface CopySource {
   bucket: string;
   key: string;
+  version: string | undefined;
 }
 
-/** `x-amz-copy-source`: `[/]bucket/key[?versionId=…]`, percent-encoded. @throws ApiError `InvalidArgument`, `NoSuchVersion`. */
+/** `x-amz-copy-source`: `[/]bucket/key[?versionId=…]`, percent-encoded. @throws ApiError `InvalidArgument`. */
 export function copySourceOf({ headers, account }: S3Request): CopySource {
   const text = headers['x-amz-copy-source'] ?? '';
   const [encoded = '', version] = text.split('?versionId=');
@@ -20,8 +21,7 @@ export function copySourceOf({ headers, account }: S3Request): CopySource {
       message: 'Copy Source must mention the source bucket and key: sourcebucket/sourcekey',
       fields: { ArgumentName: 'x-amz-copy-source', ArgumentValue: text },
     });
-  if (version !== undefined && version !== 'null') throw s3Error('NoSuchVersion');
-  return { bucket: path.container, key: path.object };
+  return { bucket: path.container, key: path.object, version };
 }
 
 const CONDITION = 'x-amz-copy-source-if-';

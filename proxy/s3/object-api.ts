@@ -70,6 +70,9 @@ export interface Row {
   content_type?: string;
   /** `2026-11-21T00:29:58.823120`, UTC. */
   last_modified?: string;
+  /** Where versions are listed. */
+  version_id?: string;
+  is_latest?: boolean;
   /** Of a static large object, quoted. */
   slo_etag?: string;
   /** Of what was uploaded in parts, quoted. */
@@ -83,7 +86,8 @@ export async function listRows(
   query: Readonly<Record<string, string>>,
   container?: string,
 ): Promise<Row[]> {
-  const what: Ask = { method: 'GET', query, ...(container === undefined ? {} : { container }) };
+  const headers = { accept: 'application/json' };
+  const what: Ask = { method: 'GET', query, headers, ...(container === undefined ? {} : { container }) };
   const { rows, body } = await ask(request, services, what);
   await body?.close();
   if (!rows) return [];

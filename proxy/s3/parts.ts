@@ -6,6 +6,14 @@ import { S3_ETAG } from './headers.ts';
 import type { S3Request, S3Services } from './message.ts';
 import { partsContainer } from './names.ts';
 import { ask, askHead, askIfThere } from './object-api.ts';
+import { versionQuery } from './versions.ts';
+
+interface DoomedObject {
+  bucket: string;
+  key: string;
+  /** Named by a request that ends a version. */
+  version?: string | undefined;
+}
 
 /**
  * Overwrites or deletes an object, and then the parts that it was made of: nobody else names them. Buckets into which nothing was ever
@@ -16,11 +24,11 @@ import { ask, askHead, askIfThere } from './object-api.ts';
 export async function withRemovalOfParts<T>(
   request: S3Request,
   services: S3Services,
-  { bucket, key }: { bucket: string; key: string },
+  what: DoomedObject,
   change: () => Promise<T>,
   isDoomed: (part: string) => boolean = () => true,
 ): Promise<T> {
-  const doomed = (await partsOf(request, services, { bucket, key })).filter(isDoomed);
+  const doomed = (await partsOf(request, services, what)).filter(isDoomed);
   const result = await change();
   await removeParts(request, services, doomed);
   return result;
@@ -30,17 +38,22 @@ export async function withRemovalOfParts<T>(
 async function partsOf(
   request: S3Request,
   services: S3Services,
-  { bucket, key }: { bucket: string; key: string },
+  { bucket, key, version }: DoomedObject,
 ): Promise<string[]> {
   const container = partsContainer(bucket);
   if (!(await services.containers.find(request.account, container))) return [];
-  // A version that is overwritten or deleted lives on.
+  // What is overwritten, or deleted without an id, lives on as a version.
   const known = await services.containers.find(request.account, bucket);
-  if (known?.settings[VERSIONS_CONTAINER]) return [];
+  if (known?.settings[VERSIONS_CONTAINER] && version === undefined) return [];
   const what = { container: bucket, object: key };
-  const headers = await askIfThere(request, services, { method: 'HEAD', ...what });
+  const query = versionQuery(version);
+  const headers = await askIfThere(request, services, { method: 'HEAD', ...what, query });
   if (headers?.[S3_ETAG] === undefined || !headers['x-static-large-object']) return [];
-  const { body } = await ask(request, services, { method: 'GET', ...what, query: { 'multipart-manifest': 'get' } });
+  const { body } = await ask(request, services, {
+    method: 'GET',
+    ...what,
+    query: { ...query, 'multipart-manifest': 'get' },
+  });
   if (!body) return [];
   const text = await readWhole(body, 2 * MOST_MANIFEST_BYTES);
   await body.close();

@@ -29,6 +29,7 @@ import {
   uploadObject,
   uploadOfRequest,
 } from '../uploads.ts';
+import { versionHeaders } from '../versions.ts';
 import { readXml, type XmlElement } from '../xml/read.ts';
 import { element, xmlAnswer } from '../xml/write.ts';
 import { refuseConditions } from './put-object.ts';
@@ -68,7 +69,7 @@ export const completeUpload: Operation = async (request, services) => {
   }));
   const body = Buffer.from(JSON.stringify(manifest));
   const own = new Set(parts.map(({ number }) => partObject(upload, number)));
-  await withRemovalOfParts(
+  const made = await withRemovalOfParts(
     request,
     services,
     upload,
@@ -94,7 +95,8 @@ export const completeUpload: Operation = async (request, services) => {
     container: partsContainer(upload.bucket),
     object: uploadObject(upload),
   });
-  return resultOf(request, upload, etag, checksum);
+  const result = resultOf(request, upload, etag, checksum);
+  return { ...result, headers: { ...result.headers, ...versionHeaders(made) } };
 };
 
 /** @throws ApiError `MalformedXML`, `InvalidPartOrder`, `InvalidArgument`. */

@@ -1,14 +1,15 @@
 import type { Headers } from '../../message.ts';
 import { encodePath } from '../../routes/path.ts';
 import { checkObjectAcl } from '../acl.ts';
-import { copySourceOf, sourceConditions } from '../copy-source.ts';
+import { type CopySource, copySourceOf, sourceConditions } from '../copy-source.ts';
 import { s3Error } from '../errors.ts';
 import { etagOf, refuseNotBuilt, storedHeaders, TAGS } from '../headers.ts';
 import type { Operation, S3Request, S3Services } from '../message.ts';
 import { objectOf } from '../names.ts';
-import { ask, askHead } from '../object-api.ts';
+import { askHead } from '../object-api.ts';
 import { withRemovalOfParts } from '../parts.ts';
 import { isoTimeOfHttp } from '../times.ts';
+import { asVersionError, versionHeaders, versionQuery } from '../versions.ts';
 import { element, xmlAnswer } from '../xml/write.ts';
 import { refuseConditions, taggingOf } from './put-object.ts';
 
@@ -22,7 +23,7 @@ export const copyObject: Operation = async (request, services) => {
   await checkObjectAcl(request, services, { bucket, canned: headers['x-amz-acl'] });
   const isReplacing = directiveOf(headers, 'x-amz-metadata-directive') === 'REPLACE';
   const isRetagging = directiveOf(headers, 'x-amz-tagging-directive') === 'REPLACE';
-  if (source.bucket === bucket && source.key === key && !isReplacing && !isRetagging)
+  if (source.bucket === bucket && source.key === key && source.version === undefined && !isReplacing && !isRetagging)
     throw s3Error('InvalidRequest', {
       message:
         "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
@@ -35,12 +36,24 @@ export const copyObject: Operation = async (request, services) => {
   if (isReplacing) Object.assign(sent, storedHeaders(request), { 'x-fresh-metadata': 'true' });
   Object.assign(sent, await tagsOf(request, services, { source, isReplacing, isRetagging }));
   return withRemovalOfParts(request, services, { bucket, key }, async () => {
-    const answer = await ask(request, services, { method: 'PUT', container: bucket, object: key, headers: sent });
-    await answer.body?.close();
-    return xmlAnswer('CopyObjectResult', [
-      element('LastModified', isoTimeOfHttp(answer.headers['last-modified'])),
-      element('ETag', etagOf(answer.headers)),
-    ]);
+    const what = { container: bucket, object: key, query: versionQuery(source.version) };
+    const copied = await askHead(request, services, { method: 'PUT', ...what, headers: sent }).catch(
+      (error: unknown) => {
+        throw asVersionError(error, source.version);
+      },
+    );
+    const told = {
+      ...versionHeaders(copied),
+      ...(source.version === undefined ? {} : { 'x-amz-copy-source-version-id': source.version }),
+    };
+    return xmlAnswer(
+      'CopyObjectResult',
+      [
+        element('LastModified', isoTimeOfHttp(copied['last-modified'])),
+        element('ETag', etagOf({ etag: copied['etag'] ?? '' })),
+      ],
+      told,
+    );
   });
 };
 
@@ -56,12 +69,13 @@ function directiveOf(headers: Headers, name: string): 'COPY' | 'REPLACE' {
 async function tagsOf(
   request: S3Request,
   services: S3Services,
-  how: { source: { bucket: string; key: string }; isReplacing: boolean; isRetagging: boolean },
+  how: { source: CopySource; isReplacing: boolean; isRetagging: boolean },
 ): Promise<Headers> {
   if (how.isRetagging) return { [TAGS]: '', ...taggingOf(request.headers) };
   if (!how.isReplacing) return {};
-  const { bucket, key } = how.source;
-  const headers = await askHead(request, services, { method: 'HEAD', container: bucket, object: key });
+  const { bucket, key, version } = how.source;
+  const what = { container: bucket, object: key, query: versionQuery(version) };
+  const headers = await askHead(request, services, { method: 'HEAD', ...what });
   const tags = headers[TAGS];
   return tags ? { [TAGS]: tags } : {};
 }

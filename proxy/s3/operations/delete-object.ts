@@ -1,31 +1,40 @@
 import { ApiError } from '../../../common/errors.ts';
-import { contentOf } from '../../message.ts';
-import { s3Error } from '../errors.ts';
+import { contentOf, type Headers } from '../../message.ts';
 import type { Operation, S3Request, S3Services } from '../message.ts';
 import { objectOf } from '../names.ts';
 import { askHead } from '../object-api.ts';
 import { withRemovalOfParts } from '../parts.ts';
+import { asVersionError, VERSION_ID, versionHeaders, versionOf, versionQuery } from '../versions.ts';
 
 /** What is not there is deleted already. Spec: Amazon S3, DeleteObject. */
 export const deleteObject: Operation = async (request, services) => {
   const { bucket, key } = objectOf(request);
-  const version = request.query.get('versionId');
-  if (version !== undefined && version !== 'null') throw s3Error('NoSuchVersion');
-  await removeObject(request, services, { bucket, key });
-  return { status: 204, headers: {}, body: contentOf('') };
+  const version = versionOf(request);
+  const headers = await removeObject(request, services, { bucket, key, version });
+  return { status: 204, headers, body: contentOf('') };
 };
 
-/** With its parts, where it was uploaded in some. @throws ApiError; never for a key that is not there. */
+/**
+ * With its parts, where it was uploaded in some.
+ *
+ * @returns what the answer says of versions.
+ * @throws ApiError; never for a key or version that is not there.
+ */
 export async function removeObject(
   request: S3Request,
   services: S3Services,
-  { bucket, key }: { bucket: string; key: string },
-): Promise<void> {
-  await withRemovalOfParts(request, services, { bucket, key }, async () => {
+  what: { bucket: string; key: string; version?: string | undefined },
+): Promise<Headers> {
+  const { bucket, key, version } = what;
+  return withRemovalOfParts(request, services, what, async () => {
     try {
-      await askHead(request, services, { method: 'DELETE', container: bucket, object: key });
+      const query = versionQuery(version);
+      const headers = await askHead(request, services, { method: 'DELETE', container: bucket, object: key, query });
+      const isMarker = version === undefined && headers[VERSION_ID] !== undefined;
+      return { ...versionHeaders(headers), ...(isMarker ? { 'x-amz-delete-marker': 'true' } : {}) };
     } catch (error) {
-      if (!(error instanceof ApiError) || error.code !== 'NoSuchKey') throw error;
+      if (error instanceof ApiError && error.code === 'NoSuchKey') return {};
+      throw asVersionError(error, version);
     }
   });
 }

@@ -31,9 +31,16 @@ export const deleteObjects: Operation = async (request, services) => {
   await askHead(request, services, { method: 'HEAD', container: bucket });
   const results = await concurrently(objects, SUBREQUEST_CONCURRENCY, async ({ key, version }) => {
     try {
-      if (version !== undefined && version !== 'null') throw s3Error('NoSuchVersion');
-      await removeObject(request, services, { bucket, key });
-      return isQuiet ? '' : element('Deleted', [element('Key', key), elementIf('VersionId', version)]);
+      const told = await removeObject(request, services, { bucket, key, version });
+      if (isQuiet) return '';
+      const isMarker = told['x-amz-delete-marker'] === 'true';
+      return element('Deleted', [
+        element('Key', key),
+        elementIf('VersionId', version),
+        ...(isMarker
+          ? [element('DeleteMarker', 'true'), elementIf('DeleteMarkerVersionId', told['x-amz-version-id'])]
+          : []),
+      ]);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const { code, message } = asS3Error(error);

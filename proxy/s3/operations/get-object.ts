@@ -4,6 +4,7 @@ import { shownHeaders } from '../headers.ts';
 import type { Operation, S3Request, S3Services } from '../message.ts';
 import { objectOf } from '../names.ts';
 import { ask } from '../object-api.ts';
+import { asVersionError, versionHeaders, versionOf, versionQuery } from '../versions.ts';
 
 const CONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'] as const;
 
@@ -23,6 +24,7 @@ export const getObject: Operation = async (request, services) => {
   const isChecksumMode = request.headers['x-amz-checksum-mode']?.toUpperCase() === 'ENABLED';
   // A checksum is of the whole: beside a part of it, it would be taken for the part's.
   const headers = shownHeaders(answer.headers, isChecksumMode && answer.status === 200);
+  Object.assign(headers, versionHeaders(answer.headers));
   if (answer.status === 304) {
     await answer.body?.close();
     return { status: 304, headers, body: contentOf('') };
@@ -35,8 +37,7 @@ async function readObject(request: S3Request, services: S3Services): Promise<Pro
   const { headers, query, method } = request;
   if (query.has('partNumber'))
     throw s3Error('NotImplemented', { message: 'Reading by part number is not implemented.' });
-  const version = query.get('versionId');
-  if (version !== undefined && version !== 'null') throw s3Error('NoSuchVersion');
+  const version = versionOf(request);
   const passed: Record<string, string> = {};
   for (const name of CONDITIONS) {
     const value = headers[name];
@@ -48,7 +49,10 @@ async function readObject(request: S3Request, services: S3Services): Promise<Pro
     passed['range'] = range;
     if (headers['if-range'] !== undefined) passed['if-range'] = headers['if-range'];
   }
-  return ask(request, services, { method, container: bucket, object: key, headers: passed });
+  const what = { container: bucket, object: key, query: versionQuery(version) };
+  return ask(request, services, { method, ...what, headers: passed }).catch((error: unknown) => {
+    throw asVersionError(error, version);
+  });
 }
 
 function overridesOf({ query }: S3Request): Headers {

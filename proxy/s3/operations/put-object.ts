@@ -10,6 +10,7 @@ import { ask } from '../object-api.ts';
 import { withRemovalOfParts } from '../parts.ts';
 import type { Payload } from '../payload/payload.ts';
 import { storedTags, tagsOfHeader } from '../tags.ts';
+import { versionHeaders } from '../versions.ts';
 
 /** Spec: Amazon S3, PutObject. */
 export const putObject: Operation = async (request, services) => {
@@ -28,7 +29,8 @@ export const putObject: Operation = async (request, services) => {
       body: upload.body,
     });
     await answer.body?.close();
-    return { status: 200, headers: { etag: etagOf(answer.headers), ...upload.shown() }, body: contentOf('') };
+    const told = { etag: etagOf(answer.headers), ...versionHeaders(answer.headers), ...upload.shown() };
+    return { status: 200, headers: told, body: contentOf('') };
   });
 };
 

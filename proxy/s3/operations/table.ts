@@ -22,6 +22,7 @@ import {
   putObjectTagging,
 } from './tagging.ts';
 import { uploadPart, uploadPartCopy } from './upload-part.ts';
+import { getVersioning, listObjectVersions, putVersioning } from './versioning.ts';
 
 /** By method; what is not named is not built. */
 type Verbs = Readonly<Record<string, Operation>>;
@@ -34,7 +35,7 @@ const BUCKET_PARTS: Readonly<Record<string, Verbs>> = {
   tagging: { GET: getBucketTagging, PUT: putBucketTagging, DELETE: deleteBucketTagging },
   uploads: { GET: listUploads },
   delete: { POST: deleteObjects },
-  versioning: { GET: fixed('VersioningConfiguration') },
+  versioning: { GET: getVersioning, PUT: putVersioning },
   logging: { GET: fixed('BucketLoggingStatus') },
   notification: { GET: fixed('NotificationConfiguration') },
   requestPayment: { GET: fixed('RequestPaymentConfiguration', ['Payer', 'BucketOwner']) },
@@ -48,7 +49,7 @@ const BUCKET_PARTS: Readonly<Record<string, Verbs>> = {
   publicAccessBlock: { GET: absent('NoSuchPublicAccessBlockConfiguration') },
   ownershipControls: { GET: absent('OwnershipControlsNotFoundError') },
   policyStatus: {},
-  versions: {},
+  versions: { GET: listObjectVersions },
   analytics: {},
   inventory: {},
   metrics: {},

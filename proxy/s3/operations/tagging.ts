@@ -6,6 +6,7 @@ import type { Operation, S3Request, S3Services } from '../message.ts';
 import { bucketOf, objectOf } from '../names.ts';
 import { askHead } from '../object-api.ts';
 import { storedTags, tagSetXml, tagsOfXml } from '../tags.ts';
+import { asVersionError, versionHeaders, versionOf, versionQuery } from '../versions.ts';
 import { readXml } from '../xml/read.ts';
 import { xmlAnswer } from '../xml/write.ts';
 
@@ -14,8 +15,12 @@ const BUCKET_TAGS = 'x-container-sysmeta-s3-tags';
 
 export const getObjectTagging: Operation = async (request, services) => {
   const { bucket, key } = objectOf(request);
-  const headers = await askHead(request, services, { method: 'HEAD', container: bucket, object: key });
-  return xmlAnswer('Tagging', [tagSetXml(headers[TAGS] ?? '')]);
+  const version = versionOf(request);
+  const what = { container: bucket, object: key, query: versionQuery(version) };
+  const headers = await askHead(request, services, { method: 'HEAD', ...what }).catch((error: unknown) => {
+    throw asVersionError(error, version);
+  });
+  return xmlAnswer('Tagging', [tagSetXml(headers[TAGS] ?? '')], versionHeaders(headers));
 };
 
 export const putObjectTagging: Operation = async (request, services) => {
@@ -35,6 +40,8 @@ const POSTED =
 
 async function replaceTags(request: S3Request, services: S3Services, tags: string): Promise<void> {
   const { bucket, key } = objectOf(request);
+  if (versionOf(request) !== undefined)
+    throw s3Error('NotImplemented', { message: 'Tags of versions that have an id cannot be changed.' });
   const what = { container: bucket, object: key };
   const current: Headers = await askHead(request, services, { method: 'HEAD', ...what });
   const headers: Record<string, string> = {};

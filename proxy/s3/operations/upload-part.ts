@@ -8,6 +8,7 @@ import { partsContainer } from '../names.ts';
 import { ask, askHead } from '../object-api.ts';
 import { isoTimeOfHttp } from '../times.ts';
 import { findUpload, partNumberOf, partObject, uploadOfRequest } from '../uploads.ts';
+import { versionQuery } from '../versions.ts';
 import { element, xmlAnswer } from '../xml/write.ts';
 import { uploadOf } from './put-object.ts';
 
@@ -42,7 +43,7 @@ export const uploadPartCopy: Operation = async (request, services) => {
     const invalid = { fields: { ArgumentName: 'x-amz-copy-source-range', ArgumentValue: range } };
     if (first === undefined || last === undefined || Number(last) < Number(first))
       throw s3Error('InvalidArgument', invalid);
-    const what = { method: 'HEAD', container: source.bucket, object: source.key };
+    const what = { method: 'HEAD', container: source.bucket, object: source.key, query: versionQuery(source.version) };
     const answer = await ask(request, services, what);
     await answer.body?.close();
     if (Number(last) >= (answer.body?.sizeBytes ?? 0)) throw s3Error('InvalidArgument', invalid);
@@ -51,6 +52,7 @@ export const uploadPartCopy: Operation = async (request, services) => {
     method: 'PUT',
     container: partsContainer(upload.bucket),
     object: partObject(upload, number),
+    query: versionQuery(source.version),
     headers: {
       'x-copy-from': encodePath(`/${source.bucket}/${source.key}`),
       'x-fresh-metadata': 'true',
