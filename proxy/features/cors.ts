@@ -74,10 +74,8 @@ function preflight(request: ProxyRequest, origin: string, rules: CorsRules, opti
   // COPY is a PUT in disguise: a page that asks for it is told no, as in Swift, though the methods that are told hold it.
   const methods = all.split(', ').filter((method) => method !== 'COPY');
   const method = request.headers['access-control-request-method'] ?? '';
-  if (!allows(rules, origin) || !methods.includes(method)) {
-    const realm = `Swift realm="${encodeURIComponent(request.path.account)}"`;
-    throw refusal(401, { headers: { allow: methods.join(', '), 'www-authenticate': realm } });
-  }
+  if (!allows(rules, origin) || !methods.includes(method))
+    throw refusal(401, { headers: { allow: methods.join(', ') } });
   const wanted = (request.headers['access-control-request-headers'] ?? '')
     .split(',')
     .map((name) => name.trim())
@@ -109,7 +107,7 @@ function shownTo(origin: string, rules: CorsRules, headers: Headers, always: rea
   const exposed = new Set([...EXPOSED, ...always.map((name) => name.toLowerCase()), ...metadata, ...rules.exposed]);
   const shown: Record<string, string> = { 'access-control-expose-headers': [...exposed].join(', ') };
   if (rules.isForAnybody) return { ...shown, 'access-control-allow-origin': '*' };
-  const vary = headers['vary'] === undefined ? 'Origin' : `${headers['vary']}, Origin`;
+  const vary = headers['vary'] === undefined ? 'Origin' : `Origin, ${headers['vary']}`;
   return { ...shown, 'access-control-allow-origin': origin, vary };
 }
 

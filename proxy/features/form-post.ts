@@ -109,13 +109,13 @@ class Form {
   /** @returns the status of the upload. @throws ApiError 400, 401; what ends the whole request. */
   private async storeFile(part: FormPart, filename: string): Promise<number> {
     const { path } = this.request;
-    if (this.keys.length === 0 || path.container === undefined) throw this.unauthorized('Invalid Signature');
+    if (this.keys.length === 0 || path.container === undefined) throw unauthorized('Invalid Signature');
     const mostBytes = parseInteger(this.fields, 'max_file_size', 'max_file_size not an integer');
     const headers = headersOf(this.fields, part.headers);
     const expires = parseInteger(this.fields, 'expires', 'expired not an integer');
-    if (expires < this.services.cluster.clock.nowMs() / 1000) throw this.unauthorized('Form Expired');
+    if (expires < this.services.cluster.clock.nowMs() / 1000) throw unauthorized('Form Expired');
     const signer = this.signer(this.fields);
-    if (!signer) throw this.unauthorized('Invalid Signature');
+    if (!signer) throw unauthorized('Invalid Signature');
     const target = { account: path.account, container: path.container, object: `${path.object ?? ''}${filename}` };
     const upload = subrequest(this.request, {
       method: 'PUT',
@@ -143,14 +143,6 @@ class Form {
       ...['max_file_size', 'max_file_count', 'expires'].map((name) => fields.get(name) || '0'),
     ];
     return signerOf(signature, [signed.join('\n')], this.keys);
-  }
-
-  private unauthorized(what: string): Error {
-    const realm = encodeURIComponent(this.request.path.account);
-    return refusal(401, {
-      body: `FormPost: ${what}`,
-      headers: { 'www-authenticate': `Swift realm="${realm}"` },
-    });
   }
 }
 
@@ -194,6 +186,10 @@ function parseInteger(fields: Fields, name: string, what: string, mayBeEmpty = t
   if (text === '' && mayBeEmpty) return 0;
   if (!/^\s*[+-]?\d{1,15}\s*$/.test(text)) throw new FormError(what);
   return Number(text);
+}
+
+function unauthorized(what: string): Error {
+  return refusal(401, { body: `FormPost: ${what}`, headers: { 'www-authenticate': 'Swift realm="unknown"' } });
 }
 
 function invalid(what: string): ApiError {

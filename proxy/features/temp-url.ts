@@ -87,8 +87,9 @@ function parseExpires(text: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms / 1000;
 }
 
-function invalid({ method, path }: ProxyRequest): Error {
-  const headers = { 'www-authenticate': `Swift realm="${encodeURIComponent(path.account)}"` };
+/** It says nothing of whose account this is, as anybody may ask. */
+function invalid({ method }: ProxyRequest): Error {
+  const headers = { 'www-authenticate': 'Swift realm="unknown"' };
   return refusal(401, { headers, ...(method === 'HEAD' ? {} : { body: '401 Unauthorized: Temp URL invalid\n' }) });
 }
 

@@ -7,6 +7,12 @@ export interface Step {
   readonly chunks?: readonly string[];
   readonly anonymous?: boolean;
   readonly root?: boolean;
+  readonly sign?: Readonly<Record<string, string | number>>;
+  readonly form?: {
+    readonly key: string;
+    readonly fields: Readonly<Record<string, string>>;
+    readonly files: readonly { readonly filename: string; readonly text: string; readonly type?: string }[];
+  };
   readonly capture?: Readonly<Record<string, string>>;
 }
 

@@ -1,6 +1,7 @@
 // One request of a scenario and its answer, in the form in which answers are kept: what changes from run to run is masked.
 import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
+import { formOf, signedQuery } from './signing.mjs';
 
 const ANSWER_MS = 20_000;
 /** Longer bodies are kept as length and MD5. */
@@ -22,14 +23,18 @@ export async function exchange({ storageUrl, token }, step, captured) {
   if (!step.anonymous) headers['X-Auth-Token'] = token;
   for (const [name, value] of Object.entries(step.headers ?? {}))
     headers[name] = Buffer.from(fill(value)).toString('latin1');
-  const pieces = (step.chunks ?? [step.body ?? '']).map(bytesOf);
+  const form = step.form && formOf(base.pathname + fill(step.path), step.form);
+  if (form) headers['Content-Type'] = form.contentType;
+  const pieces = form ? [form.body] : (step.chunks ?? [step.body ?? '']).map(bytesOf);
   if (step.chunks) headers['Transfer-Encoding'] = 'chunked';
   else if (step.body !== undefined || step.method === 'PUT' || step.method === 'POST')
     headers['Content-Length'] ??= String(pieces[0].length);
-  const path = step.root ? fill(step.path) : base.pathname + fill(step.path);
+  const plainPath = step.root ? fill(step.path) : base.pathname + fill(step.path);
+  const path = step.sign ? signedQuery(plainPath, step.sign) : plainPath;
   const { status, rawHeaders, body } = await send({ base, method: step.method, path, headers, pieces });
   const answered = headersOf(rawHeaders);
   for (const [name, header] of Object.entries(step.capture ?? {})) captured.set(name, answered[header] ?? '');
+  if (answered.location) answered.location = answered.location.replace(base.origin, '{origin}');
   // Swift says 0; RFC 9110, 8.6, forbids a length in a 204 and means the representation's in a 304.
   if (status === 204 || status === 304) delete answered['content-length'];
   // The same JSON may have more blanks.
@@ -75,6 +80,13 @@ function headersOf(rawHeaders) {
 
 /** Of the connection and the server, not of the API. */
 const NOT_KEPT = new Set(['connection', 'date', 'keep-alive', 'server', 'transfer-encoding']);
+/** Lists whose order says nothing, and is another one from run to run. */
+const UNORDERED = new Set([
+  'access-control-allow-headers',
+  'access-control-allow-methods',
+  'access-control-expose-headers',
+  'allow',
+]);
 const MASKED = new Map([
   ['last-modified', '<http date>'],
   ['x-copied-from-last-modified', '<http date>'],
@@ -94,7 +106,7 @@ function maskHeaders(headers, account) {
   for (const name of Object.keys(headers).sort()) {
     if (NOT_KEPT.has(name)) continue;
     const mask = MASKED.get(name);
-    if (name === 'allow') {
+    if (UNORDERED.has(name)) {
       masked[name] = headers[name].split(', ').sort().join(', ');
       continue;
     }
@@ -130,5 +142,6 @@ function maskText(text, account) {
   return text
     .replaceAll(account, '{account}')
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}/g, '<time>')
+    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, '<time>')
     .replaceAll(/tx[0-9a-f]{21}-[0-9a-f]{10}/g, '<transaction>');
 }

@@ -75,7 +75,7 @@ describe('CORS', () => {
       'cache-control, content-language, content-type, expires, last-modified, pragma, etag, x-timestamp, x-trans-id, ' +
         'x-openstack-request-id, x-object-meta-color, x-mine, x-other',
     );
-    expect(seen(await get('/c'))).toEqual([200, PAGE, 'Accept, Origin']);
+    expect(seen(await get('/c'))).toEqual([200, PAGE, 'Origin, Accept']);
     expect(seen(await get('/c/absent'))).toEqual([404, PAGE, 'Origin']);
     expect(seen(await get('/c/o', ''))).toEqual([401, PAGE, 'Origin']);
     expect(seen(await swift.put('/c/p', 'x', { origin: PAGE }))).toEqual([201, PAGE, 'Origin']);
