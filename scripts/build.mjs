@@ -33,8 +33,13 @@ function newestSource(folder) {
   return newest;
 }
 
+/** What a bundler warns of (a package that is not installed, an import of nothing) would fail when it is used. */
+function refuse({ message }) {
+  throw new Error(message);
+}
+
 async function bundle(into) {
-  const build = await rolldown({ cwd: root, input: threads, platform: 'node', external: outside });
+  const build = await rolldown({ cwd: root, input: threads, platform: 'node', external: outside, onwarn: refuse });
   await build.write({ dir: into, format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'cli/[name]-[hash].js' });
   await build.close();
 }
@@ -46,6 +51,7 @@ async function modules(into) {
     platform: 'node',
     external: (id) => !id.startsWith('.') && !id.startsWith('/'),
     treeshake: false,
+    onwarn: refuse,
   });
   await build.write({ dir: into, format: 'esm', preserveModules: true, preserveModulesRoot: root });
   await build.close();
