@@ -33,7 +33,12 @@ export interface ObjectStore {
    * everything else, refusals included. Only stores in this process have it.
    */
   openNow?(target: ObjectTarget): ObjectReading | undefined;
-  /** The fold and a way to its bytes. @throws ObjectNotFound (details.timestamp of the tombstone, where there is one). */
+  /**
+   * The fold and a way to its bytes.
+   *
+   * @throws ObjectNotFound (details.timestamp of the tombstone, where there is one; of an object past its `X-Delete-At`, with
+   *   details.deleteAt, which the expirer goes by).
+   */
   open(target: ObjectTarget): Promise<ObjectReading>;
   /** Replaces the changeable metadata. @throws ObjectNotFound, OlderVersion. @returns the fold after it. */
   setMetadata(target: ObjectTarget, change: MetadataChange): Promise<ObjectState>;

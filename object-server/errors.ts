@@ -21,12 +21,15 @@ export function objectExists(timestamp: Timestamp): ApiError {
 }
 
 /** @param timestamp of the tombstone, or of the expired version, where there is one. */
-export function objectNotFound(timestamp?: Timestamp): ApiError {
+export function objectNotFound(timestamp?: Timestamp, deleteAt?: string): ApiError {
   return new ApiError({
     status: 404,
     code: 'ObjectNotFound',
     message: 'There is no object of this name here.',
-    ...(timestamp === undefined ? {} : { details: { timestamp } }),
+    details: {
+      ...(timestamp === undefined ? {} : { timestamp }),
+      ...(deleteAt === undefined ? {} : { deleteAt }),
+    },
   });
 }
 

@@ -14,7 +14,7 @@ export async function openObject({ device, clock }: ActionContext, target: Objec
   for (let lookup = 1; ; lookup += 1) {
     const { live, needle, fold } = await findObject(device, target);
     if (live === undefined) throw objectNotFound(fold.base?.damaged ? undefined : fold.base?.timestamp);
-    if (isExpired(live, clock.nowMs())) throw objectNotFound(live.state.timestamp);
+    if (isExpired(live, clock.nowMs())) throw objectNotFound(live.state.timestamp, live.state.metadata['x-delete-at']);
     const reading = new StoredReading(device, target, live, needle);
     if (live.fileName === undefined) return reading;
     // A file that is open outlives its removal: the version can be read to its end, whatever becomes of it.

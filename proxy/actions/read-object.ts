@@ -29,19 +29,15 @@ let rotation = 0;
  * @throws ApiError 404 when a quorum says that there is none or the newest thing found is a tombstone; else 503.
  */
 export async function readObject(cluster: Cluster, name: ObjectName, newest = false): Promise<OpenedObject> {
-  const opened = await openObject(cluster, name, newest);
-  if (!isExpired(cluster, opened.state)) return opened;
-  await opened.content.close();
-  throw refusal(404);
-}
-
-/** The same for an object past its `X-Delete-At`, too. */
-export async function openObject(cluster: Cluster, name: ObjectName, newest: boolean): Promise<OpenedObject> {
   const ring = cluster.rings.object(name.policyIndex);
   const partition = ring.partitionOf(name.account, name.container, name.object);
   rotation = (rotation + 1) % 0x40000000;
   const search = new Search(cluster, ring, name, partition);
   const reading = newest ? await search.newest() : await search.first();
+  if (isExpired(cluster, reading.state)) {
+    await reading.close();
+    throw refusal(404);
+  }
   return { state: reading.state, content: new ObjectContent(cluster, search, reading) };
 }
 

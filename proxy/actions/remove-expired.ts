@@ -1,8 +1,10 @@
 import { type Timestamp, ticksOf, timestampFromTicks } from '../../common/timestamp.ts';
 import type { Cluster } from '../backend/cluster.ts';
-import { isRefusal } from '../errors.ts';
+import { withDeadline } from '../backend/deadline.ts';
+import { quorumOf } from '../backend/quorum.ts';
+import { isRefusal, refusal } from '../errors.ts';
 import { removeVersion } from './change-object.ts';
-import { type ObjectName, openObject } from './read-object.ts';
+import type { ObjectName } from './read-object.ts';
 
 /** `changed`: it goes at another moment, or stays, or has been overwritten meanwhile. */
 export type Removal = 'removed' | 'changed';
@@ -15,11 +17,10 @@ export type Removal = 'removed' | 'changed';
  * @throws ApiError 404, 503.
  */
 export async function removeExpiring(cluster: Cluster, name: ObjectName, deleteAtSeconds: number): Promise<Removal> {
-  const { state, content } = await openObject(cluster, name, true);
-  await content.close();
-  if (Number(state.metadata['x-delete-at']) !== deleteAtSeconds) return 'changed';
+  const { timestamp, deleteAt } = await newestVersion(cluster, name);
+  if (Number(deleteAt) !== deleteAtSeconds) return 'changed';
   try {
-    await removeVersion(cluster, name, timestampFromTicks(ticksOf(state.timestamp) + 1));
+    await removeVersion(cluster, name, timestampFromTicks(ticksOf(timestamp) + 1));
     return 'removed';
   } catch (error) {
     if (isRefusal(error, 'OlderVersion')) return 'changed';
@@ -35,4 +36,48 @@ export async function removeAsOf(cluster: Cluster, name: ObjectName, timestamp: 
     if (isRefusal(error, 'OlderVersion')) return 'changed';
     throw error;
   }
+}
+
+/** What a replica knows of an object. */
+interface Version {
+  timestamp: Timestamp;
+  /** Undefined: it stays. */
+  deleteAt: string | undefined;
+  /** It is gone: a tombstone. */
+  isDeleted: boolean;
+}
+
+/** The newest that any replica has, one that nobody may read any more included. @throws ApiError 404, 503. */
+async function newestVersion(cluster: Cluster, name: ObjectName): Promise<Version> {
+  const ring = cluster.rings.object(name.policyIndex);
+  const partition = ring.partitionOf(name.account, name.container, name.object);
+  const primaries = ring.primaries(partition);
+  let absent = 0;
+  let failure: unknown;
+  const asked = primaries.map(async (device): Promise<Version | undefined> => {
+    try {
+      const opening = cluster.objectStoreAt(device).open({ ...name, device: device.device, partition });
+      const reading = await withDeadline(opening, cluster.nodeTimeoutMs, (late) => void late.close());
+      await reading.close();
+      const { state } = reading;
+      return { timestamp: state.timestamp, deleteAt: state.metadata['x-delete-at'], isDeleted: false };
+    } catch (error) {
+      if (!isRefusal(error, 'ObjectNotFound')) {
+        failure = error;
+        return undefined;
+      }
+      const { timestamp, deleteAt } = error.details;
+      if (typeof timestamp !== 'string') {
+        absent += 1;
+        return undefined;
+      }
+      return typeof deleteAt === 'string'
+        ? { timestamp, deleteAt, isDeleted: false }
+        : { timestamp, deleteAt: undefined, isDeleted: true };
+    }
+  });
+  const versions = (await Promise.all(asked)).filter((version) => version !== undefined);
+  const [newest] = versions.toSorted((left, right) => (left.timestamp < right.timestamp ? 1 : -1));
+  if (newest && !newest.isDeleted) return newest;
+  throw newest || absent >= quorumOf(primaries.length) ? refusal(404) : refusal(503, { cause: failure });
 }

@@ -7,7 +7,7 @@ describe('the object API over real stores', () => {
   let swift: SwiftInProcess;
 
   beforeAll(async () => {
-    swift = await SwiftInProcess.start();
+    swift = await SwiftInProcess.start({ config: { expirer_interval: 1 }, deps: { removesExpired: true } });
   });
 
   afterAll(() => swift.stop());
@@ -30,6 +30,14 @@ describe('the object API over real stores', () => {
     expect((await request('DELETE', '/c/o')).status).toBe(204);
     expect((await request('DELETE', '/c/o')).status).toBe(404);
     expect((await request('DELETE', '/c')).status).toBe(204);
+  });
+
+  it('what has expired leaves its listing by itself', async () => {
+    await request('PUT', '/e');
+    const sent = { body: 'x', headers: { 'x-delete-after': '1' } };
+    expect((await request('PUT', '/e/goes', sent)).status).toBe(201);
+    expect((await request('PUT', '/e/stays', { body: 'x' })).status).toBe(201);
+    await expect.poll(async () => (await request('GET', '/e')).text(), { timeout: 15_000 }).toBe('stays\n');
   });
 
   it('If-None-Match: * and a container that is not there are refused', async () => {
