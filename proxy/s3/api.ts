@@ -20,7 +20,7 @@ export interface S3ApiOptions extends S3Services {
 }
 
 /** What the client sent, beside what is read of it here. */
-export interface S3Incoming {
+interface S3Incoming {
   request: IncomingMessage;
   body: RequestBody;
   /** The caller is who signed: filled in here. */

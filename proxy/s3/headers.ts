@@ -68,7 +68,7 @@ export function etagOf(headers: Headers): string {
   return quoted(headers[S3_ETAG] ?? headers['etag'] ?? '');
 }
 
-export function quoted(etag: string): string {
+function quoted(etag: string): string {
   return `"${etag.replaceAll('"', '')}"`;
 }
 

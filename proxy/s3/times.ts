@@ -15,6 +15,6 @@ export function isoTimeOfHttp(text: string | undefined): string {
   return Number.isNaN(timeMs) ? '' : isoTime(timeMs);
 }
 
-export function isoTime(timeMs: number): string {
+function isoTime(timeMs: number): string {
   return new Date(timeMs).toISOString();
 }

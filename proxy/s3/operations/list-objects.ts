@@ -72,7 +72,7 @@ export function askedOf({ query }: S3Request, maxName = 'max-keys'): Asked {
   };
 }
 
-export interface Page {
+interface Page {
   rows: readonly Row[];
   isTruncated: boolean;
   /** Key or common prefix that the next page comes after. */
@@ -80,7 +80,7 @@ export interface Page {
 }
 
 /** A page, asked for with one row more than wanted: whether there is more is known then. */
-export async function readPage(
+async function readPage(
   request: S3Request,
   services: S3Services,
   container: string,

@@ -28,13 +28,13 @@ export interface RawAnswer {
   code: string | undefined;
 }
 
-export const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
+const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
 
-export function amzDate(atMs: number): string {
+function amzDate(atMs: number): string {
   return new Date(atMs).toISOString().replace(/[-:]|\.\d{3}/g, '');
 }
 
-export function scopeOf(atMs: number, service = 's3'): string {
+function scopeOf(atMs: number, service = 's3'): string {
   return `${amzDate(atMs).slice(0, 8)}/${REGION}/${service}/aws4_request`;
 }
 
