@@ -9,7 +9,11 @@ let martlet: Martlet;
 let result: TempestResult;
 
 beforeAll(async () => {
-  martlet = await Martlet.start({ args: ['--only', 'auth,proxy'] });
+  martlet = await Martlet.start({
+    args: ['--only', 'auth,proxy'],
+    // Tempest signs forms with SHA-1 only.
+    environment: { MARTLET_PROXY__FORMPOST__ALLOWED_DIGESTS: '[sha1, sha256]' },
+  });
   const { OS_PASSWORD = '' } = await martlet.environment('admin');
   result = await runTempest({
     regex: '^tempest\\.(api\\.object_storage|scenario\\.test_object_storage)',
