@@ -206,6 +206,28 @@ export const proxyConfig = Type.Object({
   }),
   tempurl,
   ratelimit,
+  name_check: Type.Object({
+    enabled: Type.Boolean({ default: false, description: 'Whether names are checked.' }),
+    forbidden_chars: Type.String({
+      default: '\'"`<>',
+      maxLength: 256,
+      description: 'Characters that no name may hold.',
+    }),
+    maximum_length: Type.Integer({
+      minimum: 1,
+      default: 255,
+      description: 'Longest path, with /v1 and the account, bytes.',
+    }),
+    forbidden_regexp: Type.String({
+      default: '/\\./|/\\.\\./|/\\.$|/\\.\\.$',
+      maxLength: 1024,
+      description: 'What no path may match, as JavaScript has it; `(?!)`: anything may be.',
+    }),
+  }),
+  read_only: Type.Object({
+    enabled: Type.Boolean({ default: false, description: 'Whether all writes are refused.' }),
+    allow_deletes: Type.Boolean({ default: false, description: 'Whether deletes are not.' }),
+  }),
   domain_remap: domainRemap,
   cross_domain_policy: Type.String({
     default: '<allow-access-from domain="*" secure="false" />',

@@ -10,7 +10,9 @@ import { encryption } from './features/encryption.ts';
 import { formPost } from './features/form-post.ts';
 import { gatekeeper } from './features/gatekeeper.ts';
 import { listingFormat } from './features/listing-format.ts';
+import { nameCheck } from './features/name-check.ts';
 import { rateLimit } from './features/rate-limit.ts';
+import { readOnly } from './features/read-only.ts';
 import { slo } from './features/slo.ts';
 import { staticWeb } from './features/static-web.ts';
 import { symlink } from './features/symlink.ts';
@@ -44,6 +46,8 @@ function swiftFeaturesOf(services: Services): readonly Feature[] {
 /** Then those of the objects themselves, whatever dialect asks for them. */
 function objectFeaturesOf(services: Services, dialect: 'swift' | 's3'): readonly Feature[] {
   return [
+    nameCheck(services), // names that the operator does not want are refused
+    readOnly(services), // and writes, while there shall be none
     rateLimit(services), // a request waits for its turn
     copy(services.maxFileBytes), // a COPY becomes a GET and a PUT
     containerQuotas(services), // an upload beyond what its container may hold is refused

@@ -42,7 +42,7 @@ export function tempUrl(services: Services): Feature {
     const path = objectPathOf(request.path);
     const signature = parseSignature(url.signature);
     if (!signature || !isDigest(signature.digest) || !isMethod(method)) return undefined;
-    if (!path || /^\/*$/.test(path.object)) return undefined;
+    if (!path || /^\/*$/.test(path.object) || !context.client.pathText.startsWith('/v1/')) return undefined;
     if (url.ipRange && !isInIpRange(context.client.address ?? '', url.ipRange)) return undefined;
     if (url.prefix !== undefined && !path.object.startsWith(url.prefix)) return undefined;
     const folder = `/v1/${path.account}/${path.container}/`;

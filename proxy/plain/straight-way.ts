@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { concernsObjects } from '../features/rate-limit.ts';
+import { isReadOnly } from '../features/read-only.ts';
 import { Exchange, type StraightServices } from './exchange.ts';
 import { plainDelete } from './plain-delete.ts';
 import { plainGet } from './plain-get.ts';
 import { plainPut } from './plain-put.ts';
-import { parsePlainRequest } from './plain-request.ts';
+import { type PlainRequest, parsePlainRequest } from './plain-request.ts';
 
 /**
  * The straight way of plain requests: GET, HEAD, PUT and DELETE of one object, without a query or a header that could mean something to
@@ -16,9 +17,13 @@ import { parsePlainRequest } from './plain-request.ts';
 export type StraightWay = (incoming: IncomingMessage, response: ServerResponse) => boolean | Promise<void>;
 
 export function createStraightWay(services: StraightServices): StraightWay {
+  const { config } = services;
+  // Features that look at every request, where they are configured.
+  const mayPass = ({ verb, path }: PlainRequest) =>
+    !config.name_check.enabled && !isReadOnly(config, verb) && !concernsObjects(config.ratelimit, verb, path.account);
   return (incoming, response) => {
     const request = parsePlainRequest(incoming);
-    if (!request || concernsObjects(services.config.ratelimit, request.verb, request.path.account)) return false;
+    if (!request || !mayPass(request)) return false;
     const exchange = new Exchange(services, request, incoming, response);
     switch (request.verb) {
       case 'GET':

@@ -98,6 +98,16 @@ export function capabilities(policies: Policies, config: ProxyConfig): Record<st
     ...(config.domain_remap.cname_lookup
       ? { cname_lookup: { lookup_depth: config.domain_remap.cname_lookup_depth } }
       : {}),
+    ...(config.name_check.enabled
+      ? {
+          name_check: {
+            forbidden_chars: config.name_check.forbidden_chars,
+            maximum_length: config.name_check.maximum_length,
+            forbidden_regexp: config.name_check.forbidden_regexp,
+          },
+        }
+      : {}),
+    ...(config.read_only.enabled ? { read_only: {} } : {}),
     staticweb: {},
     ratelimit: {
       account_ratelimit: config.ratelimit.account_ratelimit,

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeSwift } from '../../support/swift-fakes/fake-swift.ts';
+import { FakeSwift, identity } from '../../support/swift-fakes/fake-swift.ts';
 
 const KEY = 'a key of the account';
 const NOW_SECONDS = Date.parse('2026-11-21T00:00:00Z') / 1000;
@@ -241,6 +241,26 @@ describe('temporary URLs', () => {
     expect(await read('/c/near', 'ckey')).toBe('two');
     expect(await read('/c/far', 'ckey')).toBe(409);
     expect(await read('/c/dynamic', 'ckey')).not.toBe('one');
+  });
+
+  it('a signature is for version 1 of the path', async () => {
+    const answer = await fetch(`${swift.url}/v1.0/AUTH_p1/c/o?${signed()}`);
+    expect(answer.status).toBe(401);
+  });
+
+  it("follows a link as far as the key's scope goes, and never into another account", async () => {
+    await swift.put('/d');
+    await swift.put('/d/far', 'far');
+    await swift.request('POST', '/c', { headers: { 'x-container-meta-temp-url-key': 'ckey' } });
+    await swift.put('/c/link', '', { 'x-symlink-target': 'd/far' });
+    const answer = await bare('GET', `/c/link?${signed({ path: '/c/link' })}`);
+    expect([answer.status, await answer.text()]).toEqual([200, 'far']);
+    expect(await status('GET', `/c/link?${signed({ path: '/c/link', key: 'ckey' })}`)).toBe(401);
+    await swift.put('/c/abroad', '', { 'x-symlink-target': 'd/far', 'x-symlink-target-account': 'AUTH_p2' });
+    swift.identities.set('other', identity('p2', 'u7', ['member']));
+    const abroad = { method: 'PUT', headers: { 'x-auth-token': 'other' }, body: 'theirs' };
+    for (const path of ['/d', '/d/far']) await fetch(`${swift.url}/v1/AUTH_p2${path}`, abroad);
+    expect(await status('GET', `/c/abroad?${signed({ path: '/c/abroad' })}`)).toBe(401);
   });
 
   it('OPTIONS asks for no signature', async () => {
