@@ -99,7 +99,7 @@ export function buildAuth(deps: AuthDeps): AuthService {
   app.addHook('onSend', async (_request, reply, payload) => {
     if (payload === undefined || payload === null || payload === '') reply.removeHeader('content-type');
   });
-  const wwwAuthenticate = `Keystone uri="${context.publicUrl}"`;
+  const wwwAuthenticate = `Keystone uri="${context.publicUrl}/v3"`;
   requireToken(app, { verifier, isPublic, wwwAuthenticate, serviceType: 'identity' });
   if (auditLog) recordRequests(app, context, auditLog);
   registerRoutes(app, context, wwwAuthenticate);

@@ -114,7 +114,7 @@ export async function authenticateByPassword(
 
 function assertPasswordLasts({ passwordRules, clock, publicUrl }: AuthContext, user: UserRecord): void {
   const endMs = passwordRules.expiresAtMs(user);
-  if (endMs !== null && endMs <= clock.nowMs()) throw passwordExpired(user.id, `Keystone uri="${publicUrl}"`);
+  if (endMs !== null && endMs <= clock.nowMs()) throw passwordExpired(user.id, `Keystone uri="${publicUrl}/v3"`);
 }
 
 async function findUser(context: AuthContext, reference: UserReference): Promise<UserRecord | undefined> {

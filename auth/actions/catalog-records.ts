@@ -124,7 +124,7 @@ export async function deleteService(context: AuthContext, identity: Identity, id
   });
 }
 
-/** A region that does not exist yet is made, as Keystone does. @throws ApiError 400 for an unknown service, 403. */
+/** A region that is named as `region` and does not exist yet is made, as Keystone does. @throws ApiError 400 for an unknown service or `region_id`, 403. */
 export function createEndpoint(context: AuthContext, identity: Identity, body: EndpointBody): Promise<EndpointRecord> {
   return withRetries(async () => {
     const { tables, policy } = context;
@@ -132,6 +132,7 @@ export function createEndpoint(context: AuthContext, identity: Identity, body: E
     const service = await tables.services.get(body.service_id);
     if (!service && !builtInServices(context).some(({ id }) => id === body.service_id))
       throw badRequest(`Could not find service: ${body.service_id}.`);
+    await assertRegion(context, body.region_id);
     const record: EndpointRecord = {
       id: newId(),
       serviceId: body.service_id,
@@ -152,7 +153,7 @@ export function createEndpoint(context: AuthContext, identity: Identity, body: E
   });
 }
 
-/** @throws ApiError 400 for an unknown service, 403, also for an endpoint of our own; 404. */
+/** @throws ApiError 400 for an unknown service or `region_id`, 403, also for an endpoint of our own; 404. */
 export async function updateEndpoint(
   context: AuthContext,
   identity: Identity,
@@ -164,6 +165,7 @@ export async function updateEndpoint(
   assertNotBuiltIn(builtInEndpoints(context), id);
   if (body.service_id !== undefined && !(await tables.services.get(body.service_id)))
     throw badRequest(`Could not find service: ${body.service_id}.`);
+  await assertRegion(context, body.region_id);
   const regionId = body.region_id ?? body.region;
   const [region] = await missingRegion(context, regionId ?? null);
   if (region) await commitAndRevoke(context, region);
@@ -192,6 +194,10 @@ export async function deleteEndpoint(context: AuthContext, identity: Identity, i
     if (!current) throw notFound('endpoint', id);
     await commitAndRevoke(context, tables.endpoints.remove(current));
   });
+}
+
+async function assertRegion({ tables }: AuthContext, id: string | null | undefined): Promise<void> {
+  if (typeof id === 'string' && !(await tables.regions.get(id))) throw badRequest(`Could not find region: ${id}.`);
 }
 
 async function missingRegion({ tables }: AuthContext, id: string | null) {

@@ -112,7 +112,7 @@ export async function createLimits(
       throw notFound(projectId === null ? 'domain' : 'project', projectId ?? domainId ?? '');
     const text = `${body.service_id}/${body.region_id ?? ''}/${body.resource_name}`;
     const registered = await tables.registeredLimits.findBy('resource', text);
-    if (!registered) throw badRequest(`No registered limit of ${body.resource_name} in that service and region.`);
+    if (!registered) throw refused(`No registered limit of ${body.resource_name} in that service and region.`);
     const record: LimitRecord = {
       id: newId(),
       registeredLimitId: registered.record.id,

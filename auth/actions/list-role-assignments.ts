@@ -1,4 +1,5 @@
 import type { AuthContext } from '../context.ts';
+import { badRequest } from '../errors.ts';
 import type { Identity } from '../guard/contract.ts';
 import { LIST_PAGE_ENTRIES } from '../limits.ts';
 import type { AssignmentRecord, RoleRecord } from '../store/records.ts';
@@ -33,7 +34,7 @@ export interface ListedAssignment extends AssignmentRecord {
 /**
  * Role assignments that match a query; of a domain's reader, those within the domain. Read as they are consumed.
  *
- * @throws ApiError 403.
+ * @throws ApiError 400, 403.
  * Spec: Identity API v3, "List role assignments".
  */
 export function listRoleAssignments(
@@ -42,7 +43,18 @@ export function listRoleAssignments(
   query: AssignmentQuery,
 ): AsyncGenerator<ListedAssignment, void, void> {
   context.policy.authorize('identity:list_role_assignments', identity, ownDomainTarget(identity));
+  assertSensible(query);
   return select(context, identity, query);
+}
+
+/** @throws ApiError 400 for filters that exclude each other, as Keystone has it. */
+function assertSensible({ userId, groupId, projectId, domainId, system, effective, includeSubtree }: AssignmentQuery) {
+  if (userId !== undefined && groupId !== undefined) throw badRequest('One of user.id and group.id can be asked for.');
+  if (effective && groupId !== undefined)
+    throw badRequest('Effective assignments are of users: none would be of the group.');
+  if ([projectId !== undefined, domainId !== undefined, system].filter(Boolean).length > 1)
+    throw badRequest('One of scope.project.id, scope.domain.id and scope.system can be asked for.');
+  if (includeSubtree && projectId === undefined) throw badRequest('include_subtree needs scope.project.id.');
 }
 
 async function* select(

@@ -37,7 +37,7 @@ export async function projectFamily(
   const family: Family = {};
   if (query.parentsAsList || query.parentsAsIds) {
     const above = (await ancestorsOf(context, project)).slice(1);
-    family.parents = query.parentsAsList ? above.filter(mayBeSeen) : chainOf(above);
+    family.parents = query.parentsAsList ? above.filter(mayBeSeen) : chainOf(project, above);
   }
   if (query.subtreeAsList || query.subtreeAsIds) {
     const all = await context.tables.projects.list(({ domainId }) => domainId === project.domainId);
@@ -69,8 +69,10 @@ export async function idsBelow({ tables }: AuthContext, id: string): Promise<str
   return below(id, await tables.projects.list((each) => each.domainId === domainId)).map((each) => each.id);
 }
 
-function chainOf(above: readonly ProjectRecord[]): IdTree | null {
-  return above.toReversed().reduce<IdTree | null>((inner, { id }) => ({ [id]: inner }), null);
+/** With the domain at its end. */
+function chainOf({ domainId }: ProjectRecord, above: readonly ProjectRecord[]): IdTree | null {
+  const top = domainId === null ? null : { [domainId]: null };
+  return above.toReversed().reduce<IdTree | null>((inner, { id }) => ({ [id]: inner }), top);
 }
 
 function treeBelow(id: string, all: readonly ProjectRecord[]): IdTree | null {

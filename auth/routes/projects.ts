@@ -5,6 +5,7 @@ import { candidatesByName } from '../actions/find-named.ts';
 import { projectFamily } from '../actions/project-family.ts';
 import { createProject, deleteProject, getProject, updateProject } from '../actions/projects.ts';
 import type { AuthContext } from '../context.ts';
+import { badRequest } from '../errors.ts';
 import { parseBody } from '../parse.ts';
 import { project } from '../schemas.ts';
 import type { ProjectRecord } from '../store/records.ts';
@@ -47,6 +48,9 @@ export function registerProjectRoutes(app: FastifyInstance, context: AuthContext
 
   app.get<ById>('/v3/projects/:id', async (request) => {
     const { record } = await getProject(context, request.identity, request.params.id);
+    for (const side of ['parents', 'subtree'])
+      if (flagOf(request, `${side}_as_list`) && flagOf(request, `${side}_as_ids`))
+        throw badRequest(`One of ${side}_as_list and ${side}_as_ids can be asked for, not both.`);
     const family = await projectFamily(context, request.identity, record, {
       parentsAsList: flagOf(request, 'parents_as_list'),
       parentsAsIds: flagOf(request, 'parents_as_ids'),

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { ApiError } from '../../common/errors.ts';
 import { userTarget } from '../actions/access.ts';
 import { authenticate, type Proofs, type UserReference } from '../actions/authenticate.ts';
 import { catalogFor } from '../actions/catalog.ts';
@@ -66,9 +67,14 @@ async function withCatalog(context: AuthContext, request: FastifyRequest, state:
   return wantsNone || state.scope.kind === 'unscoped' ? body : { ...body, catalog: await catalogFor(context, state) };
 }
 
+/** 404, as Keystone answers it: there is no token to speak of. */
+function noSubjectToken(): ApiError {
+  return new ApiError({ status: 404, code: 'NotFound', message: 'The header X-Subject-Token is missing.' });
+}
+
 function subjectTokenOf(request: FastifyRequest): string {
   const token = request.headers['x-subject-token'];
-  if (typeof token !== 'string' || token === '') throw badRequest('The header X-Subject-Token is missing.');
+  if (typeof token !== 'string' || token === '') throw noSubjectToken();
   return token;
 }
 

@@ -73,7 +73,7 @@ describe('limits', () => {
     const projectId = cloud.projectIds.demo;
     expect((await limit({ resource_name: name })).status).toBe(400);
     expect((await limit({ resource_name: name, project_id: projectId, domain_id: 'default' })).status).toBe(400);
-    expect((await limit({ resource_name: 'none', project_id: projectId })).status).toBe(400);
+    expect((await limit({ resource_name: 'none', project_id: projectId })).status).toBe(403);
     expect((await limit({ resource_name: name, project_id: 'none' })).status).toBe(404);
     expect((await limit({ resource_name: name, domain_id: projectId })).status).toBe(404);
     const answer = await limit(

@@ -84,7 +84,7 @@ describe('projects', () => {
     expect(below.parents[0].project.id).toBe(top.id);
     const ids = (await get(`/v3/projects/${path[3].id}?subtree_as_ids&parents_as_ids`)).body.project;
     expect(ids.subtree).toEqual({ [path[4].id]: null });
-    expect(ids.parents).toEqual({ [path[2].id]: { [path[1].id]: { [path[0].id]: null } } });
+    expect(ids.parents).toEqual({ [path[2].id]: { [path[1].id]: { [path[0].id]: { default: null } } } });
     for (const { id } of path.reverse()) expect((await remove(`/v3/projects/${id}`)).status).toBe(204);
   });
 
@@ -432,7 +432,7 @@ describe('the catalog', () => {
     const endpoint = {
       service_id: service.id,
       interface: 'public',
-      region_id: 'Elsewhere',
+      region: 'Elsewhere',
       url: 'http://dns.example/$(project_id)s',
     };
     const created = (await post('/v3/endpoints', { endpoint })).body.endpoint;
@@ -450,7 +450,7 @@ describe('the catalog', () => {
     expect((await get('/v3/services')).body.services).toHaveLength(4);
     expect((await get(`/v3/endpoints?service_id=${service.id}&interface=public`)).body.endpoints).toHaveLength(1);
     expect((await remove('/v3/regions/Elsewhere')).status).toBe(403);
-    const off = await patch(`/v3/endpoints/${created.id}`, { endpoint: { enabled: false, region_id: 'Third' } });
+    const off = await patch(`/v3/endpoints/${created.id}`, { endpoint: { enabled: false, region: 'Third' } });
     expect(off.body.endpoint.region_id).toBe('Third');
     const without = (await get('/v3/auth/catalog', demo)).body.catalog;
     expect(without.find(({ type }: { type: string }) => type === 'dns').endpoints).toEqual([]);
