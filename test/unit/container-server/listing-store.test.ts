@@ -188,6 +188,14 @@ describe('the listing store', () => {
     expect(openContainerChanges(changes.buffer).current('AUTH_a', 'c')).toBe(current());
   });
 
+  it('counts changes of accounts under no container', async () => {
+    const changes = openContainerChanges();
+    node = await makeListingNode({ changes });
+    await node.store.updateAccount(account, { timestamp: at(1), metadata: { 'x-account-meta-quota-bytes': '1' } });
+    expect(changes.current('AUTH_a', '')).toBeGreaterThan(0);
+    expect(changes.current('AUTH_a', 'c')).toBe(0);
+  });
+
   it('tells accounts by itself soon after counts have changed', async () => {
     node = await makeListingNode({ config: { ...LISTING_CONFIG, report_interval_ms: 10 } });
     await node.store.start();
