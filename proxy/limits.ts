@@ -58,6 +58,9 @@ export const EXPIRER_GRACE_SECONDS = 3_600;
 
 export const MOST_BULK_DELETES = 10_000;
 export const MOST_FAILED_DELETES = 1_000;
+/** Objects up to this may stand for folders of a web site. */
+export const MOST_FOLDER_BYTES = 1;
+
 /** A value of an upload form; the rest of a longer one is not looked at. */
 export const MOST_FORM_VALUE_BYTES = 4096;
 /** Headers of one part of an upload form. */

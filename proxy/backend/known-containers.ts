@@ -13,6 +13,8 @@ export interface KnownContainer {
   readonly writeAcl: Acl;
   /** Whether nothing stands in it that a feature looks at when its objects are read or written: the straight way is open. */
   readonly isPlain: boolean;
+  /** Whether it is shown as a web site to who comes without a token. */
+  readonly isSite: boolean;
   /** What features keep in its metadata: names that FEATURE_SETTING matches. Secrets are among them: never logged. */
   readonly settings: Metadata;
   /** By object replica (modulo): where its listing row goes. The same objects for every write. */
@@ -21,8 +23,9 @@ export interface KnownContainer {
 
 /** Features keep their settings of a container under such names; what a client sets for them stands in its plain metadata. */
 const FEATURE_SETTING = /^x-container-(sysmeta-|meta-(quota-|web-|access-control-|temp-url-key))/;
-/** Of these the ones that matter only to requests whose query or headers ask for their feature: never to a plain one. */
-const ASKED_FOR = /^x-container-meta-(access-control-|temp-url-key)/;
+/** Of these the ones that matter only to requests whose query or headers ask for their feature, and to who visits a site. */
+const ASKED_FOR = /^x-container-meta-(access-control-|temp-url-key|web-)/;
+const SITE = 'x-container-meta-web-';
 
 interface Remembered {
   /** Undefined: there is no such container. */
@@ -88,6 +91,7 @@ export class KnownContainers {
       readAcl: parseAcl(metadata['x-container-read']),
       writeAcl: parseAcl(metadata['x-container-write']),
       isPlain: settings.every(([name]) => ASKED_FOR.test(name)),
+      isSite: settings.some(([name]) => name.startsWith(SITE)),
       settings: Object.fromEntries(settings),
       reports: this.reportsOf(partition, policyIndex),
     };

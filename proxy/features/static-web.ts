@@ -2,6 +2,7 @@ import { ApiError } from '../../common/errors.ts';
 import { denial } from '../access/access-control.ts';
 import { parseAcl } from '../access/acl.ts';
 import { HTML, refusal } from '../errors.ts';
+import { MOST_FOLDER_BYTES } from '../limits.ts';
 import {
   contentOf,
   type Feature,
@@ -148,7 +149,9 @@ class Visit {
 
   /** Objects of a certain type and no content stand for folders. */
   private isFolder({ status, headers, body }: ProxyResponse): boolean {
-    return status < 400 && headers['content-type'] === this.site.directoryType && (body?.sizeBytes ?? 0) <= 1;
+    return (
+      status < 400 && headers['content-type'] === this.site.directoryType && (body?.sizeBytes ?? 0) <= MOST_FOLDER_BYTES
+    );
   }
 
   private async isPrefix(prefix: string): Promise<boolean> {

@@ -2,6 +2,7 @@ import type { ObjectReading, ObjectTarget } from '../../object-server/contract.t
 import { conditionStatus, currentRanges } from '../features/conditional-range.ts';
 import { type ByteRange, contentRange } from '../features/ranges.ts';
 import { decodeHeaders } from '../http/header-text.ts';
+import { MOST_FOLDER_BYTES } from '../limits.ts';
 import type { Exchange, StraightServices } from './exchange.ts';
 import { type ObjectHead, objectHeadOf } from './object-head.ts';
 import { openPlainContainer } from './plain-container.ts';
@@ -33,11 +34,17 @@ export function plainGet(exchange: Exchange, services: StraightServices): boolea
     };
     const reading = cluster.objectStoreAt(device).openNow?.(target);
     if (!reading) continue;
-    const isAnswered = answer(exchange, reading, verb === 'HEAD', isConditional(headers));
+    // Who visits a site without a token may have to be shown what stands below a folder: the static web feature looks.
+    const mayBeFolder = container.isSite && reading.state.sizeBytes <= MOST_FOLDER_BYTES && !hasToken(headers);
+    const isAnswered = !mayBeFolder && answer(exchange, reading, verb === 'HEAD', isConditional(headers));
     void reading.close();
     return isAnswered;
   }
   return false;
+}
+
+function hasToken(headers: Readonly<Record<string, unknown>>): boolean {
+  return headers['x-auth-token'] !== undefined || headers['x-storage-token'] !== undefined;
 }
 
 function isConditional(headers: Readonly<Record<string, unknown>>): boolean {

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeSwift } from '../../support/swift-fakes/fake-swift.ts';
 
-describe('static web sites', () => {
+describe.each([false, true])('static web sites (remembered: %s)', (straight) => {
   let swift: FakeSwift;
 
   beforeEach(async () => {
-    swift = await FakeSwift.start();
+    swift = await FakeSwift.start({ straight });
     await swift.put('/c');
     await swift.request('POST', '/c', { headers: { 'x-container-read': '.r:*,.rlistings' } });
     await swift.put('/c/index.html', 'home', { 'content-type': 'text/html' });
@@ -76,7 +76,7 @@ describe('static web sites', () => {
 
   it('names the host that the operator says', async () => {
     await swift.stop();
-    swift = await FakeSwift.start({ config: { staticweb: { url_base: 'https://web.example.com/' } } });
+    swift = await FakeSwift.start({ straight, config: { staticweb: { url_base: 'https://web.example.com/' } } });
     await swift.put('/c', '', { 'x-container-read': '.r:*,.rlistings', 'x-container-meta-web-index': 'i' });
     expect(await sentTo('/c')).toEqual([301, 'https://web.example.com/v1/AUTH_p1/c/']);
   });
@@ -149,6 +149,8 @@ describe('static web sites', () => {
     await swift.put('/c/sub2', '', { 'content-type': 'application/directory' });
     expect((await sentTo('/c/sub'))[0]).toBe(301);
     expect(await page('/c/sub2')).toEqual([200, '']);
+    expect((await visit('/c/sub', {}, 'GET', 'member')).status).toBe(200);
+    for (let turn = 0; turn < 2; turn += 1) expect((await sentTo('/c/sub'))[0]).toBe(301);
     await site({ index: '', listings: '' });
     expect(await page('/c/sub')).toEqual([200, '']);
   });
@@ -162,6 +164,13 @@ describe('static web sites', () => {
     expect((await visit('/d/', asked, 'GET', 'member')).status).toBe(404);
     expect((await visit('/d/', asked)).status).toBe(401);
     expect((await visit('/absent/', asked)).status).toBe(401);
+  });
+
+  it('pages of a site go the straight way', async () => {
+    await site({ index: 'index.html' });
+    const openedNow = () => [...swift.objects.values()].reduce((sum, store) => sum + store.openedNow, 0);
+    for (let turn = 0; turn < 2; turn += 1) expect(await page('/c/index.html')).toEqual([200, 'home']);
+    expect(openedNow() > 0).toBe(straight);
   });
 
   it('writes and account requests are none of its business', async () => {
