@@ -42,7 +42,7 @@ export function parseManifest(body: string, self: string): SentSegment[] {
     errors.push(`Index ${index}: ${segment}`);
     return [];
   });
-  if (errors.length === 0 && segments.length > 0 && segments.every((segment) => 'data' in segment))
+  if (list.length > 0 && list.every((element) => isRecord(element) && 'data' in element))
     errors.push('Inline data segments require at least one object-backed segment.');
   if (errors.length > 0) throw plainRefusal(400, errors.map((error) => `${error}\n`).join(''));
   return segments;
@@ -58,8 +58,8 @@ function parseJson(body: string): unknown {
 
 /** The segment, or what is wrong with it. */
 function parseSegment(element: unknown, { isLast, self }: { isLast: boolean; self: string }): SentSegment | string {
-  if (typeof element !== 'object' || element === null || Array.isArray(element)) return 'not a JSON object';
-  const fields = element as Readonly<Record<string, unknown>>;
+  if (!isRecord(element)) return 'not a JSON object';
+  const fields = element;
   if ('data' in fields) return parseInline(fields);
   const path = fields['path'];
   if (path === undefined) return "expected keys to include one of 'data' or 'path'";
@@ -81,6 +81,10 @@ function parseSegment(element: unknown, { isLast, self }: { isLast: boolean; sel
   const range = parseSegmentRange(fields['range'], sizeBytes);
   if (typeof range === 'string') return range;
   return { path, etag: etag || undefined, sizeBytes, range };
+}
+
+function isRecord(element: unknown): element is Readonly<Record<string, unknown>> {
+  return typeof element === 'object' && element !== null && !Array.isArray(element);
 }
 
 function parseInline(fields: Readonly<Record<string, unknown>>): SentSegment | string {

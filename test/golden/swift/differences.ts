@@ -41,12 +41,12 @@ export const DIFFERENCES: readonly Difference[] = [
     reason: 'Swift pays no heed to If-Range: a download that is resumed would be of two versions (RFC 9110, 13.1.5)',
   },
   {
-    step: /^large-objects: (GET|HEAD) \/man/,
+    step: /^(large-objects|inline-segments): (GET|HEAD) \/(man|inl)/,
     fields: ['x-manifest-etag'],
     reason: 'the MD5 of the manifest as it is stored, which is our own JSON',
   },
   {
-    step: /^large-objects: GET \/man\?/,
+    step: /^(large-objects|inline-segments): GET \/(man|inl)(\?|$)/,
     fields: ['body', 'x-container-bytes-used'],
     reason: 'ETag and length of the manifest as it is stored, which is our own JSON',
   },

@@ -125,16 +125,22 @@ function sorted(value) {
   return Object.fromEntries(keys.map((key) => [key, sorted(value[key])]));
 }
 
+function jsonText(body) {
+  return JSON.stringify(sorted(JSON.parse(body.toString('utf8'))));
+}
+
+const HTTP_DATES = /[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT/g;
+
 function isJson(headers) {
   return (headers['content-type'] ?? '').startsWith('application/json');
 }
 
 function maskBody(body, headers, account) {
-  if (isJson(headers) && body.length > 0) return maskText(JSON.stringify(sorted(JSON.parse(body.toString('utf8')))), account);
+  if (isJson(headers) && body.length > 0) return maskText(jsonText(body).replaceAll(HTTP_DATES, '<http date>'), account);
   if (body.length > MOST_KEPT_BYTES)
     return `<${body.length} bytes, MD5 ${createHash('md5').update(body).digest('hex')}>`;
   const boundary = /boundary=(\w+)/.exec(headers['content-type'] ?? '')?.[1];
-  const text = body.toString('utf8');
+  const text = body.toString('utf8').replaceAll(HTTP_DATES, '<http date>');
   return maskText(boundary ? text.replaceAll(boundary, '<boundary>') : text, account);
 }
 

@@ -170,7 +170,10 @@ describe('large objects', () => {
         ['[{"path":"/s/x","bad":1}]', 'Index 0: extraneous keys "bad"\n'],
         ['[{"path":"/s/x","size_bytes":"many"}]', 'Index 0: invalid size_bytes\n'],
         ['[{"path":"/s/x","range":"1-2,3-4"}]', 'Index 0: multiple ranges (only one allowed)\n'],
-        ['[{"data":"%%"}]', 'Index 0: data must be valid base64\n'],
+        [
+          '[{"data":"%%"}]',
+          'Index 0: data must be valid base64\nInline data segments require at least one object-backed segment.\n',
+        ],
         ['[{"data":"aGk="}]', 'Inline data segments require at least one object-backed segment.\n'],
       ] as const) {
         const put = await swift.put('/c/slo?multipart-manifest=put', body);
