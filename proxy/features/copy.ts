@@ -145,6 +145,8 @@ function copiedFrom(path: Required<ResourcePath> | ResourcePath, source: Headers
     'x-copied-from': encodePath(`${path.container}/${path.object}`),
   };
   if (source['last-modified']) headers['x-copied-from-last-modified'] = source['last-modified'];
+  const versionId = source['x-object-version-id'];
+  if (versionId) headers['x-copied-from-version-id'] = versionId;
   for (const [name, value] of Object.entries(sink))
     if (name.startsWith('x-object-meta-') || name === 'x-delete-at') headers[name] = value;
   return headers;

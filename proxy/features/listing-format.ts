@@ -37,7 +37,7 @@ export const listingFormat: Feature = (next) => async (request) => {
   const headers: Headers = {
     ...response.headers,
     'content-type': `${contentType}; charset=utf-8`,
-    ...(request.query.has('format') ? {} : { vary: 'Accept' }),
+    ...(request.query.has('format') || response.headers['content-type'] ? {} : { vary: 'Accept' }),
   };
   if (request.method === 'HEAD') return { ...response, headers };
   const body = await render(contentType, response.rows, request);

@@ -62,7 +62,7 @@ export async function listVersions(
   next: Handler,
 ): Promise<ProxyResponse> {
   const { account, container = '' } = request.path;
-  if (bestMatch(request.headers['accept'], ['application/json']) !== 'application/json') throw refusal(406);
+  if (!acceptsJson(request)) throw refusal(406);
   const query = versionsQuery(request);
   const links = new Map<string, ListingRow>();
   const subdirs = new Set<string>();
@@ -115,6 +115,13 @@ export async function listVersions(
     delete row['symlink_bytes'];
     return String(object['symlink_path']).split('?version-id=').at(-1);
   }
+}
+
+/** The parameter wins over the header, as in other listings. */
+function acceptsJson({ query, headers }: ProxyRequest): boolean {
+  const format = query.get('format');
+  if (format) return format.toLowerCase() === 'json';
+  return bestMatch(headers['accept'], ['application/json']) === 'application/json';
 }
 
 /** The query for the listing of the hidden container. @throws ApiError 400. */

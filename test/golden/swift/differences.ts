@@ -140,4 +140,19 @@ export const DIFFERENCES: readonly Difference[] = [
     fields: ['content-type'],
     reason: 'an answer without a body has a type all the same',
   },
+  {
+    step: /^symlinks: PUT \/links\/wrong/,
+    fields: ['content-location'],
+    reason: 'a location is percent-encoded: an object may be called as a header would end',
+  },
+  {
+    step: /^versions: GET \/versioned\?versions/,
+    fields: ['body'],
+    reason: "a listing's content types are as they were sent, Swift takes out the blank before a parameter",
+  },
+  {
+    step: /^versions: PUT .* ETag/,
+    fields: ['last-modified'],
+    reason: 'what was refused was not modified',
+  },
 ];

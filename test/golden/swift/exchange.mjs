@@ -149,5 +149,6 @@ function maskText(text, account) {
     .replaceAll(account, '{account}')
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}/g, '<time>')
     .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, '<time>')
+    .replaceAll(/\b\d{10}\.\d{5}\b/g, '<timestamp>')
     .replaceAll(/tx[0-9a-f]{21}-[0-9a-f]{10}/g, '<transaction>');
 }
