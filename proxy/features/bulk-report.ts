@@ -1,5 +1,5 @@
 import { bestMatch } from './accept.ts';
-import { escapeXml } from './xml.ts';
+import { escapeXmlText } from './xml.ts';
 
 const OFFERED = ['text/plain', 'application/json', 'application/xml', 'text/xml'] as const;
 
@@ -28,10 +28,11 @@ export function renderReport(contentType: string, report: BulkReport, root: 'del
   if (contentType.endsWith('/xml')) {
     const elements = fields.map(([name, value]) => {
       const tag = name.replaceAll(' ', '_').toLowerCase();
-      return `<${tag}>${escapeXml(String(value))}</${tag}>\n`;
+      return `<${tag}>${escapeXmlText(String(value))}</${tag}>\n`;
     });
     const errors = report.errors.map(
-      ([name, status]) => `<object><name>${escapeXml(name)}</name><status>${escapeXml(status)}</status></object>\n`,
+      ([name, status]) =>
+        `<object><name>${escapeXmlText(name)}</name><status>${escapeXmlText(status)}</status></object>\n`,
     );
     return `<${root}>\n${elements.join('')}<errors>\n${errors.join('')}</errors>\n</${root}>\n`;
   }

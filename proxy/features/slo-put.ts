@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ApiError } from '../../common/errors.ts';
 import { LISTED_AS } from '../../object-server/contract.ts';
-import { plainRefusal, reasonOf, refusal, statusLineOf } from '../errors.ts';
+import { plainRefusal, reasonOf, refusal, renderedRefusal, statusLineOf } from '../errors.ts';
 import { MOST_MANIFEST_BYTES, MOST_MANIFEST_SEGMENTS, MOST_UPLOAD_PARTS, SUBREQUEST_CONCURRENCY } from '../limits.ts';
 import {
   bodyOf,
@@ -87,8 +87,9 @@ function answerWithHeartbeat(request: ProxyRequest, work: () => Promise<ProxyRes
 
 async function outcomeOf(request: ProxyRequest, work: () => Promise<ProxyResponse | Refused>): Promise<BulkReport> {
   const refused = (error: ApiError, errors: readonly Problem[] = []): BulkReport => {
-    const { body } = error.details;
-    const text = typeof body === 'string' ? body : `${reasonOf(error.status)}\n${error.message}`;
+    // What is wrong with the manifest is said in words, what the store says as it says it.
+    const isOurs = error.status === 400 || error.status === 422;
+    const text = isOurs ? `${reasonOf(error.status)}\n${error.message}` : renderedRefusal(error).body;
     return { fields: { 'Response Status': statusLineOf(error.status), 'Response Body': text }, errors };
   };
   try {
