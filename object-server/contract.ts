@@ -42,6 +42,8 @@ export interface ObjectStore {
   open(target: ObjectTarget): Promise<ObjectReading>;
   /** Replaces the changeable metadata. @throws ObjectNotFound, OlderVersion. @returns the fold after it. */
   setMetadata(target: ObjectTarget, change: MetadataChange): Promise<ObjectState>;
+  /** Whether there is an object, without reading it where the index says enough. Only stores in this process have it. */
+  exists?(target: ObjectTarget): Promise<boolean>;
   /** Writes a tombstone, whether or not data is there. @throws OlderVersion. @returns what was there: data or none. */
   remove(target: ObjectTarget, removal: ObjectRemoval): Promise<{ existed: boolean }>;
 }
@@ -132,6 +134,8 @@ export interface MetadataChange {
 export interface ObjectRemoval {
   timestamp: Timestamp;
   listing?: ListingReport | undefined;
+  /** Another replica had the object: whether this one has need not be looked up, and the answer is `existed` too. */
+  existed?: boolean;
 }
 
 /** Where a listing row goes: a container's replica. */

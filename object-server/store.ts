@@ -5,7 +5,7 @@ import type { ListingStore } from '../container-server/contract.ts';
 import type { ActionContext } from './actions/context.ts';
 import { openObject, openObjectNow } from './actions/open-object.ts';
 import { putObject } from './actions/put-object.ts';
-import { removeObject } from './actions/remove-object.ts';
+import { objectExists, removeObject } from './actions/remove-object.ts';
 import { setMetadata } from './actions/set-metadata.ts';
 import { storeObject } from './actions/store-object.ts';
 import type { ObjectServerConfig } from './config.ts';
@@ -121,6 +121,7 @@ export function openObjectStore(deps: ObjectStoreDeps): LocalObjectStore {
     },
     open: (target) => run(target, (context) => openObject(context, target)),
     setMetadata: (target, change) => run(target, (context) => setMetadata(context, target, change)),
+    exists: (target) => run(target, (context) => objectExists(context, target)),
     remove: (target, removal) => run(target, (context) => removeObject(context, target, removal)),
     start: async () => {
       await Promise.all(deps.devices.map(startDevice));

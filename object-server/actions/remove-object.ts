@@ -1,6 +1,7 @@
 import { ApiError } from '../../common/errors.ts';
 import type { ObjectRemoval, ObjectTarget } from '../contract.ts';
 import { type Fold, foldVersions, newestTimestamp } from '../engine/fold.ts';
+import { nameSlotOf } from '../engine/object-key.ts';
 import { findObject, isExpired, recallObject } from '../engine/read-object.ts';
 import { olderVersion } from '../errors.ts';
 import type { IndexedVersion, ObjectKey } from '../index/contract.ts';
@@ -12,17 +13,25 @@ import { tombstoneOf } from './tombstone.ts';
 export async function removeObject(
   context: ActionContext,
   target: ObjectTarget,
-  { timestamp, listing }: ObjectRemoval,
+  { timestamp, listing, existed: existedElsewhere = false }: ObjectRemoval,
 ): Promise<{ existed: boolean }> {
   const { device } = context;
   const tombstone = tombstoneOf(device, target, timestamp, listing);
-  const { fold, existed } = await lookUp(context, target, tombstone.objectKey);
-  const newest = newestTimestamp(fold);
-  if (newest !== undefined && newest > timestamp) throw olderVersion(newest);
+  let existed = existedElsewhere;
+  if (!existed || !device.isNewest(nameSlotOf(tombstone.objectKey), timestamp)) {
+    const found = await lookUp(context, target, tombstone.objectKey);
+    const newest = newestTimestamp(found.fold);
+    if (newest !== undefined && newest > timestamp) throw olderVersion(newest);
+    existed ||= found.existed;
+  }
   const location = await device.slabs.append(tombstone, { belowReserve: true });
   const row = { name: target.object, timestamp, deleted: true } as const;
   if ((await reportVersion(context, target, tombstone, location, row)) === 'gone') device.slabs.settle(location); // no container: nothing is listed
   return { existed };
+}
+
+export async function objectExists(context: ActionContext, target: ObjectTarget): Promise<boolean> {
+  return (await lookUp(context, target, context.device.keyOf(target))).existed;
 }
 
 interface Found {

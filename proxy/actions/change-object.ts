@@ -1,6 +1,8 @@
 import type { Timestamp } from '../../common/timestamp.ts';
 import type { Metadata, ObjectState } from '../../object-server/contract.ts';
+import type { Device } from '../../ring/contract.ts';
 import type { Cluster } from '../backend/cluster.ts';
+import { withDeadline } from '../backend/deadline.ts';
 import { agreed, quorumOf, settleByQuorum } from '../backend/quorum.ts';
 import { attemptOnReplicas, writeToReplicas } from '../backend/replicas.ts';
 import { listingReports } from '../backend/reports.ts';
@@ -59,14 +61,28 @@ export async function removeVersion(
   const ring = cluster.rings.object(name.policyIndex);
   const partition = ring.partitionOf(name.account, name.container, name.object);
   const reportOf = listingReports(cluster, name);
+  const existed = await existsHere(cluster, name, ring.primaries(partition), partition);
   const attempts = attemptOnReplicas(cluster, ring, partition, (device, replica) =>
     cluster
       .objectStoreAt(device)
-      .remove({ ...name, device: device.device, partition }, { timestamp, listing: reportOf(replica) }),
+      .remove({ ...name, device: device.device, partition }, { timestamp, listing: reportOf(replica), existed }),
   );
   const quorum = quorumOf(attempts.length);
   const outcomes = await settleByQuorum(attempts, quorum, cluster.postQuorumMs);
   const results = agreed(outcomes, quorum);
   await tellUnreported(cluster, name, outcomes, () => ({ name: name.object, timestamp, deleted: true }));
   return { existed: results.some(({ existed }) => existed) };
+}
+
+/** What one replica on this node says, for the others need not look then; false where it has none, or cannot say. */
+async function existsHere(
+  cluster: Cluster,
+  name: ObjectName,
+  primaries: readonly Device[],
+  partition: number,
+): Promise<boolean> {
+  const here = primaries.find((device) => cluster.isLocal(device));
+  const answer = here && cluster.objectStoreAt(here).exists?.({ ...name, device: here.device, partition });
+  if (answer === undefined) return false;
+  return withDeadline(answer, cluster.nodeTimeoutMs).catch(() => false); // asked again by its removal, which says why
 }

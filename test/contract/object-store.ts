@@ -289,6 +289,11 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
       for (const name of names) existed.push((await store.remove(name, { timestamp: at(3) })).existed);
       expect(existed).toEqual([true, false, false, true]);
       for (const name of names) expect((await store.remove(name, { timestamp: at(4) })).existed).toBe(false);
+      expect((await store.remove(lasting, { timestamp: at(5), existed: store.exists !== undefined })).existed).toBe(
+        store.exists !== undefined,
+      );
+      const removal = { timestamp: at(3), existed: true };
+      expect(await refusalOf(store.remove(lasting, removal))).toMatchObject({ code: 'OlderVersion' });
     });
 
     it('goes on reading a version that is superseded and deleted meanwhile', async () => {
