@@ -195,6 +195,11 @@ export const proxyConfig = Type.Object({
         maxLength: 64,
         description: 'Region that clients of the S3 API are told; they may sign for any.',
       }),
+      min_segment_size: Type.Integer({
+        minimum: 1,
+        default: 5_242_880,
+        description: 'Smallest part but the last of what S3 clients upload in parts, bytes.',
+      }),
     },
     { description: 'The S3 API, on the port of the Swift API.' },
   ),

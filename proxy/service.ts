@@ -19,6 +19,7 @@ import { Expirer } from './daemons/expirer.ts';
 import { type EncryptionOptions, Keyring } from './encryption/keyring.ts';
 import type { RootSecrets } from './encryption/root-secrets.ts';
 import { renderSwiftError } from './errors.ts';
+import { cors } from './features/cors.ts';
 import { type CnameResolver, cnameLookup, cnameResolver } from './http/cname-lookup.ts';
 import { HostNames } from './http/host-names.ts';
 import { createObjectApi } from './http/object-api.ts';
@@ -79,7 +80,10 @@ export function buildProxy(deps: ProxyDeps): Service {
     containers: services.containers,
     signers: deps.signers ?? { find: async () => undefined },
     clock,
-    ...config.s3,
+    cors: cors(services),
+    domain: config.s3.domain,
+    region: config.s3.region,
+    leastPartBytes: config.s3.min_segment_size,
   });
   const api = createObjectApi({
     straightWay: createStraightWay({ ...services, verifyNow, clientTimeoutMs, isClosing: () => isClosing }),

@@ -19,7 +19,7 @@ import {
   MOST_OBJECT_NAME_BYTES,
   MOST_SYMLINK_HOPS,
 } from '../limits.ts';
-import { LEAST_PART_BYTES, MOST_DELETED, MOST_LISTED, MOST_PART_NUMBER } from '../s3/limits.ts';
+import { MOST_DELETED, MOST_LISTED, MOST_PART_NUMBER } from '../s3/limits.ts';
 
 /** The Swift whose behaviour this API follows. */
 const SWIFT_VERSION = '2.30.1';
@@ -88,7 +88,7 @@ export function capabilities(policies: Policies, config: ProxyConfig): Record<st
       max_multi_delete_objects: MOST_DELETED,
       max_parts_listing: MOST_LISTED,
       max_upload_part_num: MOST_PART_NUMBER,
-      min_segment_size: LEAST_PART_BYTES,
+      min_segment_size: config.s3.min_segment_size,
       s3_acl: false,
     },
     crossdomain: {},

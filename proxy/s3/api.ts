@@ -4,7 +4,15 @@ import { delegationAllows } from '../../auth/guard/delegation.ts';
 import { ApiError } from '../../common/errors.ts';
 import { ACCOUNT_PREFIX, SERVICE_TYPE } from '../access/access-control.ts';
 import { decodeHeaderValue } from '../http/header-text.ts';
-import type { Headers, ProxyRequest, ProxyResponse, RequestBody } from '../message.ts';
+import {
+  contentOf,
+  type Feature,
+  type Headers,
+  NO_BODY,
+  type ProxyRequest,
+  type ProxyResponse,
+  type RequestBody,
+} from '../message.ts';
 import { encodePath } from '../routes/path.ts';
 import { asS3Error, renderS3Error, s3Error } from './errors.ts';
 import type { S3Request, S3Services } from './message.ts';
@@ -17,6 +25,8 @@ export interface S3ApiOptions extends S3Services {
   signers: SignerDirectory;
   /** Whose subdomains are buckets; '' for none. */
   domain: string;
+  /** What pages of other origins may do and see: the same feature, and the same settings of a container, as in Swift's dialect. */
+  cors: Feature;
 }
 
 /** What the client sent, beside what is read of it here. */
@@ -44,6 +54,7 @@ export function createS3Api(options: S3ApiOptions): S3Api {
       const headers = headersOf(request);
       const target = parseS3Target(request.url ?? '/', headers['host'] ?? '', options.domain);
       const method = request.method ?? 'GET';
+      if (method === 'OPTIONS') return preflight({ target, headers, context }, options);
       const signed = { method, target, headers };
       const authenticated = await authenticate(signed, options.signers, options.clock.nowMs());
       const { identity } = authenticated;
@@ -60,12 +71,19 @@ export function createS3Api(options: S3ApiOptions): S3Api {
         account,
         identity,
         body: payloadOf(body, headers, authenticated),
-        context: { ...context, caller: identity },
+        context: {
+          ...context,
+          caller: identity,
+          client: { ...context.client, pathText: pathTextOf(account, target) },
+        },
       };
+      checkOwner(translated, identity.scope.project.id);
       const operation = operationOf(translated);
-      const answer = await operation(translated, options).catch((error: unknown) => {
-        throw error instanceof ApiError ? asS3Error(error) : error;
-      });
+      const run = async () =>
+        operation(translated, options).catch((error: unknown) => {
+          throw error instanceof ApiError ? asS3Error(error) : error;
+        });
+      const answer = await options.cors(run)(swiftRequest(translated));
       return { ...answer, headers: { ...answer.headers, ...idHeaders(context.transactionId) } };
     },
     render(error, { url }, requestId) {
@@ -74,6 +92,58 @@ export function createS3Api(options: S3ApiOptions): S3Api {
       return { ...answer, headers: { ...answer.headers, ...idHeaders(requestId) } };
     },
   };
+}
+
+/**
+ * What a browser asks before it sends a signed URL. It is not signed itself: the URL names a key, and the key a project; nothing is told
+ * but what the bucket's rules say of the page.
+ *
+ * @throws ApiError `AccessDenied`.
+ */
+async function preflight(
+  { target, headers, context }: { target: S3Target; headers: Headers; context: ProxyRequest['context'] },
+  { signers, cors }: S3ApiOptions,
+): Promise<ProxyResponse> {
+  const credential = (target.query.get('X-Amz-Credential') ?? '').split('/');
+  const [access, scope] =
+    credential.length > 4
+      ? [credential.slice(0, -4).join('/'), credential.slice(-4).join('/')]
+      : [target.query.get('AWSAccessKeyId') ?? '', undefined];
+  const project = (await signers.find(access, scope).catch(unavailable))?.identity.scope;
+  if (project?.kind !== 'project' || target.bucket === undefined) throw s3Error('AccessDenied');
+  const account = ACCOUNT_PREFIX + project.project.id;
+  const path = { account, container: target.bucket, ...(target.key === undefined ? {} : { object: target.key }) };
+  const allowed = async () => ({ status: 200, headers: { allow: METHODS }, body: contentOf('') });
+  const request = { method: 'OPTIONS', path, query: new Map(), headers, body: NO_BODY, context };
+  return cors(allowed)(request).catch((error: unknown) => {
+    throw error instanceof ApiError ? s3Error('AccessDenied', { cause: error }) : error;
+  });
+}
+
+const METHODS = 'GET, HEAD, PUT, POST, DELETE, OPTIONS';
+
+function unavailable(error: unknown): never {
+  throw s3Error('ServiceUnavailable', { cause: error });
+}
+
+/** As much of a request as the settings of its container depend on. */
+function swiftRequest({ method, account, bucket, key, headers, context }: S3Request): ProxyRequest {
+  const path = {
+    account,
+    ...(bucket === undefined ? {} : { container: bucket }),
+    ...(bucket === undefined || key === undefined ? {} : { object: key }),
+  };
+  return { method, path, query: new Map(), headers, body: NO_BODY, context };
+}
+
+/** Whoever says whose a bucket is wants to reach no other. @throws ApiError `AccessDenied`. */
+function checkOwner({ headers }: S3Request, projectId: string): void {
+  for (const name of ['x-amz-expected-bucket-owner', 'x-amz-source-expected-bucket-owner'])
+    if (headers[name] !== undefined && headers[name] !== projectId) throw s3Error('AccessDenied');
+}
+
+function pathTextOf(account: string, { bucket, key }: S3Target): string {
+  return ['/v1', account, bucket, key].filter((part) => part !== undefined).join('/');
 }
 
 function idHeaders(transactionId: string): Headers {

@@ -12,8 +12,6 @@ export const MOST_LISTED = 1000;
 export const MOST_DELETED = 1000;
 
 export const MOST_PART_NUMBER = MOST_UPLOAD_PARTS;
-/** Smallest part but the last, bytes. */
-export const LEAST_PART_BYTES = 5 << 20;
 
 /** XML: of most requests, and of those that name many keys or parts, bytes. */
 export const MOST_XML_BYTES = 64 << 10;

@@ -26,6 +26,8 @@ export interface S3Services {
   readonly containers: KnownContainers;
   readonly clock: Clock;
   readonly region: string;
+  /** Smallest part but the last, bytes. */
+  readonly leastPartBytes: number;
 }
 
 /** One operation of the API. */

@@ -14,7 +14,7 @@ import {
 import { CrcCombiner } from '../checksums/combine.ts';
 import { s3Error } from '../errors.ts';
 import { CHECKSUM_PREFIX, CHECKSUM_TYPE, checksumFields, etagOf, S3_ETAG, storedChecksum } from '../headers.ts';
-import { LEAST_PART_BYTES, MOST_LONG_XML_BYTES, MOST_PART_NUMBER } from '../limits.ts';
+import { MOST_LONG_XML_BYTES, MOST_PART_NUMBER } from '../limits.ts';
 import type { Operation, S3Request, S3Services } from '../message.ts';
 import { partsContainer } from '../names.ts';
 import { askHead, askIfThere, type Row } from '../object-api.ts';
@@ -143,12 +143,12 @@ async function storedParts(
   return named.map((part, index) => {
     const row = rows.get(part.number);
     if (!row || row.hash !== part.etag) throw invalidPart(part.number);
-    if (index < named.length - 1 && (row.bytes ?? 0) < LEAST_PART_BYTES)
+    if (index < named.length - 1 && (row.bytes ?? 0) < services.leastPartBytes)
       throw s3Error('EntityTooSmall', {
         fields: {
           PartNumber: String(part.number),
           ProposedSize: String(row.bytes ?? 0),
-          MinSizeAllowed: String(LEAST_PART_BYTES),
+          MinSizeAllowed: String(services.leastPartBytes),
           ETag: part.etag,
         },
       });

@@ -3,9 +3,11 @@ import { s3Error } from '../errors.ts';
 import { shownHeaders } from '../headers.ts';
 import type { Operation, S3Request, S3Services } from '../message.ts';
 import { objectOf } from '../names.ts';
-import { ask } from '../object-api.ts';
+import { type Ask, ask } from '../object-api.ts';
+import { partRangeOf } from '../part-range.ts';
 import { asVersionError, versionHeaders, versionOf, versionQuery } from '../versions.ts';
 
+const PARTS_COUNT = 'x-amz-mp-parts-count';
 const CONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'] as const;
 
 /** Parameters that say what a header of the answer shall be. */
@@ -25,6 +27,8 @@ export const getObject: Operation = async (request, services) => {
   // A checksum is of the whole: beside a part of it, it would be taken for the part's.
   const headers = shownHeaders(answer.headers, isChecksumMode && answer.status === 200);
   Object.assign(headers, versionHeaders(answer.headers));
+  const count = answer.headers[PARTS_COUNT];
+  if (count !== undefined) headers[PARTS_COUNT] = count;
   if (answer.status === 304) {
     await answer.body?.close();
     return { status: 304, headers, body: contentOf('') };
@@ -34,24 +38,43 @@ export const getObject: Operation = async (request, services) => {
 
 async function readObject(request: S3Request, services: S3Services): Promise<ProxyResponse> {
   const { bucket, key } = objectOf(request);
-  const { headers, query, method } = request;
-  if (query.has('partNumber'))
-    throw s3Error('NotImplemented', { message: 'Reading by part number is not implemented.' });
-  const version = versionOf(request);
+  const { headers, query } = request;
   const passed: Record<string, string> = {};
   for (const name of CONDITIONS) {
     const value = headers[name];
     if (value !== undefined) passed[name] = value;
   }
+  const what = { container: bucket, object: key, query: versionQuery(versionOf(request)) };
   const { range } = headers;
+  if (query.has('partNumber')) return readPart(request, services, { what, passed });
   // Several ranges are none: the whole is answered.
   if (range !== undefined && !range.includes(',')) {
     passed['range'] = range;
     if (headers['if-range'] !== undefined) passed['if-range'] = headers['if-range'];
   }
-  const what = { container: bucket, object: key, query: versionQuery(version) };
-  return ask(request, services, { method, ...what, headers: passed }).catch((error: unknown) => {
-    throw asVersionError(error, version);
+  return read(request, services, { ...what, headers: passed });
+}
+
+/** HEAD of a part answers as GET does, without its bytes. */
+async function readPart(
+  request: S3Request,
+  services: S3Services,
+  { what, passed }: { what: Omit<Ask, 'method'>; passed: Headers },
+): Promise<ProxyResponse> {
+  if (request.headers['range'] !== undefined)
+    throw s3Error('InvalidRequest', { message: 'Cannot specify both Range header and partNumber query parameter' });
+  const { range, count } = await partRangeOf(request, services, what).catch((error: unknown) => {
+    throw asVersionError(error, versionOf(request));
+  });
+  const headers = range === undefined ? passed : { ...passed, range };
+  const answer = await read({ ...request, method: 'GET' }, services, { ...what, headers });
+  const counted = count === undefined ? {} : { [PARTS_COUNT]: String(count) };
+  return { ...answer, headers: { ...answer.headers, ...counted } };
+}
+
+function read(request: S3Request, services: S3Services, what: Omit<Ask, 'method'>): Promise<ProxyResponse> {
+  return ask(request, services, { method: request.method, ...what }).catch((error: unknown) => {
+    throw asVersionError(error, versionOf(request));
   });
 }
 

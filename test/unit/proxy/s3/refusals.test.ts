@@ -5,7 +5,9 @@ import type { FakeSwift } from '../../../support/swift-fakes/fake-swift.ts';
 
 let swift: FakeSwift;
 beforeAll(async () => {
-  ({ swift } = await startS3({ config: { s3: { domain: 's3.example.com', region: 'somewhere' } } }));
+  ({ swift } = await startS3({
+    config: { s3: { domain: 's3.example.com', region: 'somewhere', min_segment_size: 5 << 20 } },
+  }));
   await askSigned(swift, { method: 'PUT', path: '/bucket' });
 });
 afterAll(() => swift.stop());
@@ -101,6 +103,12 @@ describe('a request', () => {
       path: '/native',
     });
     expect(await send(swift, { method: 'GET', path: '/native', headers })).toMatchObject({ status: 200, body: 'mine' });
+  });
+
+  it('that names another owner of its bucket is refused', async () => {
+    const owned = (owner: string) => ask('GET', '/bucket', { headers: { 'x-amz-expected-bucket-owner': owner } });
+    expect((await owned('p1')).status).toBe(200);
+    expect((await owned('p2')).code).toBe('AccessDenied');
   });
 
   it('for what is not built is refused, never half done', async () => {

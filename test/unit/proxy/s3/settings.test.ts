@@ -26,6 +26,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { presign, send } from '../../../support/s3/raw-request.ts';
 import { startS3 } from '../../../support/s3/signing.ts';
 import type { FakeSwift } from '../../../support/swift-fakes/fake-swift.ts';
 
@@ -137,6 +138,34 @@ describe('CORS rules', () => {
     await s3.send(new DeleteBucketCorsCommand({ Bucket }));
     const after = await swift.request('HEAD', '/settings');
     expect(after.headers.get('x-container-meta-access-control-allow-origin')).toBeNull();
+  });
+
+  it('let a page of another origin use a signed URL: preflight and answer', async () => {
+    const CORSRules = [
+      { AllowedMethods: ['GET'], AllowedOrigins: ['http://a.example'], ExposeHeaders: ['x-amz-meta-a'] },
+    ];
+    await s3.send(new PutBucketCorsCommand({ Bucket, CORSConfiguration: { CORSRules } }));
+    const path = presign(swift, { method: 'GET', path: '/settings/k' });
+    const ask = (method: string, origin: string, url = path) =>
+      send(swift, { method, path: url, headers: { origin, 'access-control-request-method': 'GET' } });
+    const asked = await ask('OPTIONS', 'http://a.example');
+    expect(asked).toMatchObject({ status: 200, headers: { 'access-control-allow-origin': 'http://a.example' } });
+    expect(await ask('OPTIONS', 'http://b.example')).toMatchObject({ status: 403, code: 'AccessDenied' });
+    const unknown = path.replace('Credential=AK', 'Credential=NOBODY');
+    expect((await ask('OPTIONS', 'http://a.example', unknown)).code).toBe('AccessDenied');
+    const answer = await ask('GET', 'http://a.example');
+    expect(answer).toMatchObject({
+      status: 200,
+      body: 'x',
+      headers: { 'access-control-allow-origin': 'http://a.example' },
+    });
+    expect(answer.headers['access-control-expose-headers']).toContain('x-amz-meta-a');
+    const absent = presign(swift, { method: 'GET', path: '/settings/absent' });
+    expect(await ask('GET', 'http://a.example', absent)).toMatchObject({
+      code: 'NoSuchKey',
+      headers: { 'access-control-allow-origin': 'http://a.example' },
+    });
+    await s3.send(new DeleteBucketCorsCommand({ Bucket }));
   });
 
   it('that cannot be are refused', async () => {

@@ -22,7 +22,7 @@ import type { FakeSwift } from '../../../support/swift-fakes/fake-swift.ts';
 
 let swift: FakeSwift;
 let s3: S3Client;
-const first = randomBytes(5 << 20);
+const first = randomBytes(10_000);
 const second = randomBytes(1000);
 const whole = Buffer.concat([first, second]);
 const md5 = (bytes: Uint8Array) => createHash('md5').update(bytes).digest();
@@ -30,7 +30,9 @@ const wholeEtag = `"${createHash('md5').update(md5(first)).update(md5(second)).d
 const code = (name: string) => expect.objectContaining({ name });
 
 beforeAll(async () => {
-  ({ swift, client: s3 } = await startS3());
+  ({ swift, client: s3 } = await startS3({
+    config: { s3: { domain: '', region: 'us-east-1', min_segment_size: first.length } },
+  }));
   await s3.send(new CreateBucketCommand({ Bucket: 'big' }));
 });
 afterAll(() => swift.stop());
@@ -59,9 +61,14 @@ describe('an upload in parts', () => {
     const parts = [await upload.part(1, first), await upload.part(2, second)];
     expect((await upload.complete(parts)).ETag).toBe(wholeEtag);
     expect(whole.equals((await read('film')) ?? new Uint8Array())).toBe(true);
-    expect(Buffer.from((await read('film', { Range: 'bytes=5242870-5242889' })) ?? [])).toEqual(
-      whole.subarray(5242870, 5242890),
-    );
+    expect(Buffer.from((await read('film', { Range: 'bytes=9990-10009' })) ?? [])).toEqual(whole.subarray(9990, 10010));
+    const part = await s3.send(new GetObjectCommand({ Bucket: 'big', Key: 'film', PartNumber: 2 }));
+    expect(part).toMatchObject({ PartsCount: 2, ContentRange: 'bytes 10000-10999/11000', ETag: wholeEtag });
+    expect(second.equals((await part.Body?.transformToByteArray()) ?? new Uint8Array())).toBe(true);
+    const partHead = await s3.send(new HeadObjectCommand({ Bucket: 'big', Key: 'film', PartNumber: 1 }));
+    expect(partHead).toMatchObject({ PartsCount: 2, ContentLength: first.length });
+    await expect(read('film', { PartNumber: 3 })).rejects.toEqual(code('InvalidRange'));
+    await expect(read('film', { PartNumber: 1, Range: 'bytes=0-1' })).rejects.toEqual(code('InvalidRequest'));
     const head = await s3.send(new HeadObjectCommand({ Bucket: 'big', Key: 'film', IfMatch: wholeEtag }));
     expect(head).toMatchObject({
       ETag: wholeEtag,
