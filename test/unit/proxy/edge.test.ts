@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeSwift } from '../../support/swift-fakes/fake-swift.ts';
 import { eventually, RawHttp } from '../../support/swift-fakes/raw-http.ts';
 
@@ -88,6 +88,42 @@ describe('the edge of the object API', () => {
     raw.send(`${head('PUT', '/v1/AUTH_p1/c/o', ['Content-Length: 500'])}part of it`);
     expect(await raw.untilClosed()).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
     expect((await swift.request('GET', '/c/o')).status).toBe(404);
+  });
+
+  it('a manifest, and a list of names to delete, that stop in the middle do nothing', async () => {
+    await swift.put('/c/kept', 'x');
+    const manifest = JSON.stringify([{ path: '/c/kept' }]);
+    raw.send(`${head('PUT', '/v1/AUTH_p1/c/o?multipart-manifest=put', ['Content-Length: 500'])}${manifest}`);
+    expect(await raw.untilClosed()).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
+    const deleting = new RawHttp(swift.port);
+    deleting.send(`${head('POST', '/v1/AUTH_p1?bulk-delete', ['Content-Length: 500'])}c/kept\n`);
+    expect(await deleting.until(/Errors:/)).toMatch(/Number Deleted: 0[\s\S]*Response Status: 408 Request Timeout/);
+    deleting.destroy();
+    expect(await swift.text('/c')).toBe('kept\n');
+  });
+
+  it('a manifest, and a list of names to delete, whose client goes away do nothing', async () => {
+    const patient = await FakeSwift.start();
+    try {
+      await patient.put('/c');
+      await patient.put('/c/kept', 'x');
+      const before = await patient.connections();
+      const manifest = JSON.stringify([{ path: '/c/kept' }]);
+      const clients = [
+        `${head('PUT', '/v1/AUTH_p1/c/o?multipart-manifest=put', ['Content-Length: 500'])}${manifest}`,
+        `${head('POST', '/v1/AUTH_p1?bulk-delete', ['Content-Length: 500'])}c/kept\n`,
+      ].map((text) => {
+        const client = new RawHttp(patient.port);
+        client.send(text);
+        return client;
+      });
+      await vi.waitUntil(async () => (await patient.connections()) === before + clients.length);
+      for (const client of clients) client.destroy();
+      await vi.waitUntil(async () => (await patient.connections()) === before);
+      expect(await patient.text('/c')).toBe('kept\n');
+    } finally {
+      await patient.stop();
+    }
   });
 
   it('answers 411 without a length', async () => {
