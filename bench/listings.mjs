@@ -15,6 +15,8 @@ import { rowsOfChunk } from '../dist/container-server/contract.js';
 import { openListingReader } from '../dist/container-server/reader.js';
 import { writeSynced } from '../dist/container-server/store/database.js';
 import { openListingStore } from '../dist/container-server/store.js';
+import { openTakenRows } from '../dist/container-server/taken-rows.js';
+import { WrittenWatch } from '../dist/container-server/written-watch.js';
 import { createBatchedUpdates } from '../dist/object-server/updates/batched-updates.js';
 import { listingFormat } from '../dist/proxy/features/listing-format.js';
 
@@ -38,12 +40,14 @@ async function main() {
     const devices = DEVICES.map((name) => ({ name, path: join(base, name) }));
     for (const { path } of devices) mkdirSync(path);
     let flushes = 0;
+    const taken = openTakenRows(DEVICES);
     const store = await openListingStore({
       devices,
       clock: { nowMs: Date.now },
       logger: silent,
       config: { reclaim_age_s: 604_800, report_interval_ms: 300, report_timeout_ms: 3000 },
       listingStoreAt: () => store,
+      taken,
       writeBatch: (db, batch) => {
         flushes += 1;
         return writeSynced(db, batch);
@@ -64,7 +68,8 @@ async function main() {
     console.log(`${rows.toLocaleString('en')} rows in a container, ${writes.toLocaleString('en')} more in another`);
     await fill(store, rows);
     const before = flushes;
-    for (const writers of [1, 8, 32, 128]) await measureWrites(store, writers, writes, () => flushes - before);
+    for (const writers of [1, 8, 32, 128])
+      await measureWrites({ store, taken }, writers, writes, () => flushes - before);
     await measureReads(devices, rows);
     await store.stop();
   } finally {
@@ -85,18 +90,18 @@ async function fill(store, rows) {
   }
 }
 
-async function measureWrites(store, writers, writes, flushes) {
+async function measureWrites({ store, taken }, writers, writes, flushes) {
   const { port1, port2 } = new MessageChannel();
   let calls = 0;
   serveRpc(port1, {
-    applyPackedUpdates: (packed) => {
+    takePackedUpdates: (packed) => {
       calls += 1;
-      return store.applyPackedUpdates(packed);
+      return store.takePackedUpdates(packed);
     },
   });
   const count = writers === 1 ? Math.ceil(writes / 10) : writes;
   const worker = new Worker(new URL(import.meta.url), {
-    workerData: { port: port2, writers, count },
+    workerData: { port: port2, writers, count, takenRows: taken.buffer },
     transferList: [port2],
   });
   const answer = () => new Promise((resolve) => worker.once('message', resolve));
@@ -116,10 +121,11 @@ async function measureWrites(store, writers, writes, flushes) {
   port1.close();
 }
 
-/** A thread that writes as object servers do: each writer waits until its row is listed by all three replicas. */
-async function write({ port, writers, count }) {
+/** A thread that writes as object servers do: each writer waits until its row is seen in all three replicas. */
+async function write({ port, writers, count, takenRows }) {
   const { remote } = rpcClient(port);
-  const store = workerListings({}, remote);
+  const taken = openTakenRows(DEVICES, takenRows);
+  const store = workerListings({ reads: {}, writes: remote, taken, written: new WrittenWatch(taken, 60_000) });
   const updates = createBatchedUpdates({ listingStoreAt: () => store, logger: silent, timeoutMs: 60_000 });
   const listings = replicas.map((replica) => ({ ip: '127.0.0.1', port: 6201, ...replica }));
   const run = async (total) => {
@@ -137,7 +143,7 @@ async function write({ port, writers, count }) {
           policyIndex: 0,
         };
         const answers = await Promise.all(listings.map((listing) => updates.send(listing, target, { ...row })));
-        if (answers.some((answer) => answer !== 'listed')) throw new Error(`not listed: ${answers}`);
+        if (answers.includes('late') || answers.includes('gone')) throw new Error(`not listed: ${answers}`);
       }
     };
     await Promise.all(Array.from({ length: writers }, writer));

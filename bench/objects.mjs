@@ -90,7 +90,7 @@ async function measure() {
 
 async function startServers() {
   const { workers } = options;
-  const martlet = await start(startMartlet({ folder: join(root, 'martlet'), workers }));
+  const martlet = await start(startMartlet({ folder: join(root, 'martlet'), workers: options.ourWorkers }));
   const swift = options.peer ? await start(startSwift({ folder: join(root, 'swift'), workers })) : undefined;
   return { martlet, swift };
 }
@@ -160,7 +160,7 @@ function describeMachine() {
   const swift = options.peer ? packageVersion('swift') : 'left out';
   const disk = execFileSync('findmnt', ['-n', '-o', 'SOURCE,FSTYPE,OPTIONS', '--target', '/srv'], { encoding: 'utf8' });
   const memoryGiB = (totalmem() / 2 ** 30).toFixed(0);
-  return `${new Date().toISOString().slice(0, 16)}: ${cpus().length} cores, ${memoryGiB} GiB, Linux ${release()}, Node ${process.version}, disk ${disk.trim()}; Swift ${swift}, 4 devices and 3 replicas on both; ${options.rounds} round(s) of ${options.seconds} s a phase, ${options.workers} workers.`;
+  return `${new Date().toISOString().slice(0, 16)}: ${cpus().length} cores, ${memoryGiB} GiB, Linux ${release()}, Node ${process.version}, disk ${disk.trim()}; Swift ${swift}, 4 devices and 3 replicas on both; ${options.rounds} round(s) of ${options.seconds} s a phase, ${options.workers} workers each of Swift's servers, ${options.ourWorkers ?? 'as by default'} of ours.`;
 }
 
 function packageVersion(name) {

@@ -42,7 +42,7 @@ try {
   const hook = join(import.meta.dirname, 'profile/hook.mjs');
   martlet = await startMartlet({
     folder: join(root, 'martlet'),
-    workers: options.workers,
+    workers: options.ourWorkers,
     environment: { NODE_OPTIONS: `--import ${hook}`, BENCH_PROFILE_FOLDER: profiles },
   });
   await probe(martlet);

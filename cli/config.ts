@@ -22,7 +22,7 @@ export const configSchema = Type.Object({
   ),
   insecure: Type.Boolean({ default: false, description: 'Allow a host other than loopback without TLS.' }),
   workers: Type.Integer({
-    default: Math.min(availableParallelism(), MOST_DEFAULT_WORKERS),
+    default: Math.max(1, Math.min(availableParallelism() - 1, MOST_DEFAULT_WORKERS)), // a core for the main thread and the disks
     minimum: 1,
     maximum: 64,
     description: 'Threads that serve object traffic.',

@@ -1,4 +1,6 @@
 // Settings of the object benchmarks, from the environment. Times in seconds, sizes in the unit of the name.
+import { availableParallelism } from 'node:os';
+
 const env = process.env;
 const number = (name, fallback) => (env[name] === undefined ? fallback : Number(env[name]));
 const words = (name) => (env[name] === undefined ? undefined : env[name].split(/[\s,]+/).filter(Boolean));
@@ -24,8 +26,10 @@ export const options = {
   ceilings: env.CEILINGS !== '0',
   /** 0: without the count of flushes by strace. */
   flushes: env.FLUSHES !== '0',
-  /** Threads of ours that serve objects, and workers of Swift's proxy and object servers. */
-  workers: number('WORKERS', 2),
+  /** Of Swift's proxy and object servers each, and of nginx. */
+  workers: number('WORKERS', availableParallelism()),
+  /** Of ours: what `martlet start` takes by itself unless told. */
+  ourWorkers: number('OUR_WORKERS', undefined),
   /** Everything is written below this folder, on the disk to be measured; it is made and removed. */
   root: env.BENCH_ROOT ?? '/srv/martlet-bench',
 };

@@ -24,7 +24,8 @@ export async function startMartlet({ folder, workers, environment = {} }) {
   const log = join(folder, 'martlet.log');
   const offset = await freeOffset();
   const output = openSync(log, 'w');
-  const args = ['start', '--data', data, '--port-offset', `${offset}`, '--workers', `${workers}`];
+  const args = ['start', '--data', data, '--port-offset', `${offset}`];
+  if (workers !== undefined) args.push('--workers', `${workers}`);
   const child = spawn(join(ROOT, 'bin/martlet'), args, {
     stdio: ['ignore', output, output],
     env: { ...process.env, ...environment },
