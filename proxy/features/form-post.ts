@@ -116,6 +116,8 @@ class Form {
     if (expires < this.services.cluster.clock.nowMs() / 1000) throw unauthorized('Form Expired');
     const signer = this.signer(this.fields);
     if (!signer) throw unauthorized('Invalid Signature');
+    // As in a path that a client sends: the answer is that of the upload.
+    if (filename.includes('\0')) return 412;
     const target = { account: path.account, container: path.container, object: `${path.object ?? ''}${filename}` };
     const upload = subrequest(this.request, {
       method: 'PUT',

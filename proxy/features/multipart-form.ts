@@ -85,7 +85,7 @@ class Input {
       end = this.rest.indexOf(HEADERS_END);
     }
     if (end > mostBytes) throw new FormError('headers of a part are too long');
-    const text = this.rest.toString('utf8', 0, end);
+    const text = decodeText(this.rest.subarray(0, end));
     this.rest = this.rest.subarray(end + HEADERS_END.length);
     return parseHeaders(text);
   }
@@ -118,6 +118,17 @@ class Input {
     // Copied: the chunk may be gone when the next one is asked for.
     this.rest = Buffer.concat([this.rest, value]);
     return true;
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** UTF-8, or else what every byte may be. */
+function decodeText(bytes: Buffer): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return bytes.toString('latin1');
   }
 }
 

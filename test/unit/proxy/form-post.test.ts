@@ -211,6 +211,24 @@ describe('forms', () => {
     expect(await swift.text('/c')).toBe('');
   });
 
+  it('names a file in UTF-8 or, where it is none, by its bytes; and never with NUL', async () => {
+    const form = (filename: Buffer) =>
+      Buffer.concat([
+        Buffer.from(`${fieldsText(fieldsFor('/c'))}--b\r\nContent-Disposition: form-data; name="f"; filename="`),
+        filename,
+        Buffer.from('"\r\n\r\nx\r\n--b--\r\n'),
+      ]);
+    const send = async (filename: Buffer) => {
+      const headers = { 'content-type': 'multipart/form-data; boundary=b' };
+      const answer = await fetch(`${swift.url}/v1/AUTH_p1/c`, { method: 'POST', body: form(filename), headers });
+      return [answer.status, await answer.text()];
+    };
+    expect(await send(Buffer.from('ü\ufffd'))).toEqual([201, '201 Created']);
+    expect(await send(Buffer.from([0x61, 0xff]))).toEqual([201, '201 Created']);
+    expect(await send(Buffer.from('a\0b'))).toEqual([412, '412 Precondition Failed']);
+    expect(await swift.text('/c')).toBe('aÿ\nü\ufffd\n');
+  });
+
   it('is no form without a boundary', async () => {
     expect((await raw('x', 'multipart/form-data')).status).toBe(401);
   });
