@@ -156,6 +156,8 @@ function copiedFrom(path: Required<ResourcePath> | ResourcePath, source: Headers
 function parseObjectPath(value: string, header: string): { container: string; object: string } {
   const [container = '', ...rest] = (decode(value) ?? '').replace(/^\//, '').split('/');
   const object = rest.join('/');
+  // As in the path of a request, whose names these become.
+  if (value.includes('%00')) throw refusal(412, { body: 'Invalid UTF8 or contains NULL' });
   if (container === '' || object === '')
     throw refusal(412, { body: `${header} header must be of the form <container name>/<object name>` });
   return { container, object };

@@ -73,4 +73,11 @@ describe('copies', () => {
     });
     expect(across.status).toBe(403);
   });
+
+  it('names with NUL are none, on either side', async () => {
+    const to = (destination: string) => swift.request('COPY', '/c/o', { headers: { destination } });
+    const from = (source: string) => swift.put('/c/copy', '', { 'x-copy-from': source });
+    for (const answer of [await to('c/a%00b'), await to('c%00/a'), await from('c/o%00')])
+      expect([answer.status, await answer.text()]).toEqual([412, 'Invalid UTF8 or contains NULL']);
+  });
 });
