@@ -141,6 +141,7 @@ async function holdOf(pid, client, list) {
     'loop held ms, at 99 %': round(held.p99Ms),
     'at 99.9 %': round(held.p999Ms),
     'at worst': round(held.maxMs),
+    'at worst, computing': round(held.busyMs),
     'longest GC': round(held.longestCollectionMs),
     'others wait ms, median': at(0.5),
     'others, at 99 %': at(0.99),
