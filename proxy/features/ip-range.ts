@@ -7,22 +7,31 @@ interface Address {
 }
 
 /**
- * Whether an address lies in a range: `192.168.0.0/16`, `2001:db8::/32`, or one address. An IPv4 address that a socket shows as IPv6
- * is the IPv4 address.
+ * Whether an address lies in a range: `192.168.0.0/16`, `192.168.0.0/255.255.0.0`, `2001:db8::/32`, or one address. An IPv4 address that
+ * a socket shows as IPv6 is the IPv4 address.
  *
  * @returns undefined for a range that is none; one whose address has bits behind its prefix is none.
  */
 export function isInIpRange(address: string, range: string): boolean | undefined {
-  const [base = '', prefix] = range.split('/', 2);
+  const [base = '', mask, ...more] = range.split('/');
   const network = parseAddress(base);
-  if (!network || (prefix !== undefined && !/^\d{1,3}$/.test(prefix)) || range.split('/').length > 2) return undefined;
-  const prefixBits = prefix === undefined ? network.bits : Number(prefix);
-  if (prefixBits > network.bits) return undefined;
+  const prefixBits = network && (mask === undefined ? network.bits : parseMask(mask, network.bits));
+  if (!network || prefixBits === undefined || more.length > 0) return undefined;
   const hostBits = BigInt(network.bits - prefixBits);
   if ((network.value >> hostBits) << hostBits !== network.value) return undefined;
   const client = parseAddress(address.replace(/^::ffff:(?=\d+\.)/i, ''));
   if (!client) return undefined;
   return client.bits === network.bits && client.value >> hostBits === network.value >> hostBits;
+}
+
+/** The length of a prefix, from that or, for IPv4, from a mask of the network's bits or of the host's. */
+function parseMask(text: string, bits: number): number | undefined {
+  if (/^\d{1,3}$/.test(text)) return Number(text) <= bits ? Number(text) : undefined;
+  const mask = bits === 32 ? parseAddress(text) : undefined;
+  if (mask?.bits !== 32) return undefined;
+  const digits = mask.value.toString(2).padStart(32, '0');
+  if (/^1*0*$/.test(digits)) return digits.replaceAll('0', '').length;
+  return /^0*1*$/.test(digits) ? digits.replaceAll('1', '').length : undefined;
 }
 
 function parseAddress(text: string): Address | undefined {
