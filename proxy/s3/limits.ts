@@ -6,7 +6,9 @@ import { MOST_UPLOAD_PARTS } from '../limits.ts';
 export const SKEW_MS = 900_000;
 export const MOST_SIGNED_URL_SECONDS = 604_800;
 
-/** Rows of one page of any listing. */
+/** Buckets of one page. */
+export const MOST_BUCKETS_LISTED = 10_000;
+/** Rows of one page of any other listing. */
 export const MOST_LISTED = 1000;
 /** Keys of one DeleteObjects. */
 export const MOST_DELETED = 1000;

@@ -6,6 +6,7 @@ import { listRows, type Row } from '../object-api.ts';
 import { ownerXml } from '../owner.ts';
 import { encodeStrictly } from '../signature/text.ts';
 import { isoTimeOfRow } from '../times.ts';
+import { markerOfToken, tokenOfMarker } from '../tokens.ts';
 import { element, elementIf, xmlAnswer } from '../xml/write.ts';
 
 /** Spec: Amazon S3, ListObjects. */
@@ -122,16 +123,4 @@ function contentsXml({ rows }: Page, { encode }: Asked, owner: string): string[]
 
 export function etagOfRow({ s3_etag, slo_etag, hash }: Row): string {
   return s3_etag ?? slo_etag ?? `"${hash ?? ''}"`;
-}
-
-function tokenOfMarker(marker: string): string {
-  return Buffer.from(marker, 'utf8').toString('base64');
-}
-
-/** @throws ApiError `InvalidArgument`. */
-function markerOfToken(token: string): string {
-  const bytes = Buffer.from(token, 'base64');
-  if (token === '' || bytes.toString('base64') !== token)
-    throw s3Error('InvalidArgument', { message: 'The continuation token provided is incorrect' });
-  return bytes.toString('utf8');
 }

@@ -1,5 +1,6 @@
 import type { Operation, S3Request } from '../message.ts';
 import { getBucketAcl, getObjectAcl, putBucketAcl, putObjectAcl } from './acl.ts';
+import { getAttributes } from './attributes.ts';
 import { createBucket, deleteBucket, getLocation, headBucket } from './buckets.ts';
 import { completeUpload } from './complete-upload.ts';
 import { copyObject } from './copy-object.ts';
@@ -66,7 +67,7 @@ const OBJECT_PARTS: Readonly<Record<string, Verbs>> = {
   torrent: {},
   restore: {},
   select: {},
-  attributes: {},
+  attributes: { GET: getAttributes },
   append: {},
 };
 

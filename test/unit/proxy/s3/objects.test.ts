@@ -39,6 +39,16 @@ describe('buckets', () => {
     const { Buckets, Owner } = await s3.send(new ListBucketsCommand({}));
     expect(Buckets?.map(({ Name }) => Name)).toEqual(['holiday', 'photos']);
     expect(Owner?.ID).toBe('p1');
+    await swift.request('PUT', '/b%20no%20bucket');
+    const first = await s3.send(new ListBucketsCommand({ MaxBuckets: 1 }));
+    expect(first.Buckets?.map(({ Name }) => Name)).toEqual(['holiday']);
+    const { ContinuationToken } = first;
+    const rest = await s3.send(new ListBucketsCommand({ MaxBuckets: 1, ContinuationToken }));
+    expect(rest).toMatchObject({ Buckets: [{ Name: 'photos' }] });
+    expect(rest.ContinuationToken).toBeUndefined();
+    const prefixed = await s3.send(new ListBucketsCommand({ Prefix: 'h' }));
+    expect(prefixed.Buckets?.map(({ Name }) => Name)).toEqual(['holiday']);
+    await expect(s3.send(new ListBucketsCommand({ MaxBuckets: 10_001 }))).rejects.toEqual(code('InvalidArgument'));
     await s3.send(new DeleteBucketCommand({ Bucket: 'holiday' }));
     expect((await swift.request('HEAD', '/holiday')).status).toBe(404);
   });

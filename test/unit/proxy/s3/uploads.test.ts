@@ -6,6 +6,7 @@ import {
   CreateMultipartUploadCommand,
   DeleteBucketCommand,
   DeleteObjectCommand,
+  GetObjectAttributesCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
@@ -78,6 +79,15 @@ describe('an upload in parts', () => {
     });
     const listed = await s3.send(new ListObjectsV2Command({ Bucket: 'big', Prefix: 'film' }));
     expect(listed.Contents).toEqual([expect.objectContaining({ ETag: wholeEtag, Size: whole.length })]);
+    const attributes = await s3.send(
+      new GetObjectAttributesCommand({
+        Bucket: 'big',
+        Key: 'film',
+        ObjectAttributes: ['ETag', 'ObjectSize', 'ObjectParts', 'Checksum'],
+      }),
+    );
+    expect(attributes).toMatchObject({ ETag: wholeEtag.replaceAll('"', ''), ObjectSize: whole.length });
+    expect(attributes.ObjectParts?.TotalPartsCount).toBe(2);
     const seen = await swift.request('GET', '/big/film');
     expect(whole.equals(Buffer.from(await seen.arrayBuffer()))).toBe(true);
     const rows = JSON.parse(await swift.text('/big?format=json')) as Record<string, string>[];
