@@ -1,0 +1,48 @@
+import {
+  CompleteMultipartUploadCommand,
+  CopyObjectCommand,
+  CreateBucketCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startS3 } from '../../../support/s3/signing.ts';
+import { rootSecrets } from '../../../support/swift-fakes/root-secrets.ts';
+
+const Bucket = 'sealed';
+let there: Awaited<ReturnType<typeof startS3>>;
+beforeAll(async () => {
+  there = await startS3({ deps: { rootSecrets: rootSecrets(['one']) } });
+  await there.client.send(new CreateBucketCommand({ Bucket }));
+});
+afterAll(() => there.swift.stop());
+
+it('objects that are encrypted at rest have the ETags, checksums, ranges and listings of plain ones', async () => {
+  const s3 = there.client;
+  const object = { Bucket, Key: 'k' };
+  const { ETag } = await s3.send(new PutObjectCommand({ ...object, Body: 'hello', ChecksumAlgorithm: 'SHA256' }));
+  expect(ETag).toBe('"5d41402abc4b2a76b9719d911017c592"');
+  const got = await s3.send(new GetObjectCommand({ ...object, Range: 'bytes=1-3', IfMatch: ETag }));
+  expect(await got.Body?.transformToString()).toBe('ell');
+  const head = await s3.send(new HeadObjectCommand({ ...object, ChecksumMode: 'ENABLED' }));
+  expect(head.ChecksumSHA256).toBe('LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=');
+  await s3.send(new CopyObjectCommand({ Bucket, Key: 'copy', CopySource: `${Bucket}/k` }));
+  const upload = { Bucket, Key: 'parts' };
+  const { UploadId } = await s3.send(new CreateMultipartUploadCommand(upload));
+  const part = await s3.send(new UploadPartCommand({ ...upload, UploadId, PartNumber: 1, Body: 'hello' }));
+  const Parts = [{ PartNumber: 1, ETag: part.ETag, ChecksumCRC32: part.ChecksumCRC32 }];
+  const done = await s3.send(new CompleteMultipartUploadCommand({ ...upload, UploadId, MultipartUpload: { Parts } }));
+  expect(done.ETag).toMatch(/^"[0-9a-f]{32}-1"$/);
+  const { Contents } = await s3.send(new ListObjectsV2Command({ Bucket }));
+  expect(Contents?.map(({ Key, ETag: etag, Size }) => [Key, etag, Size])).toEqual([
+    ['copy', ETag, 5],
+    ['k', ETag, 5],
+    ['parts', done.ETag, 5],
+  ]);
+  const whole = await s3.send(new GetObjectCommand({ ...upload, IfMatch: done.ETag }));
+  expect(await whole.Body?.transformToString()).toBe('hello');
+});
