@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { StartError, systemErrorCode } from '../common/errors.ts';
+import type { ProxyConfig } from '../proxy/config.ts';
 import type { RingData } from '../ring/contract.ts';
 import { loadRing } from '../ring/ring-file.ts';
 import type { NodeFile } from './node-file.ts';
@@ -13,22 +14,35 @@ export interface NodeRings {
   objects: readonly { policyIndex: number; ring: RingData }[];
 }
 
+/** What rings need to know of a storage policy. */
+export type RingPolicy = Pick<ProxyConfig['policies'][number], 'index' | 'name' | 'type' | 'replicas'> &
+  Partial<Pick<ProxyConfig['policies'][number], 'data_fragments' | 'parity_fragments'>>;
+
+/** Of the ring that a policy needs: one for each fragment, where it has fragments. */
+export function replicasOf({ type, replicas, data_fragments = 0, parity_fragments = 0 }: RingPolicy): number {
+  return type === 'erasure_coding' ? data_fragments + parity_fragments : replicas;
+}
+
 /** Name of the files of a policy's object ring. Spec: Swift, "Storage Policies": policies and rings. */
 export function objectRingName(policyIndex: number): string {
   return policyIndex === 0 ? 'object' : `object-${policyIndex}`;
 }
 
 /** @throws StartError naming the ring that is missing or damaged. */
-export async function loadRings(
-  folder: string,
-  policies: readonly { index: number; name: string }[],
-): Promise<NodeRings> {
+export async function loadRings(folder: string, policies: readonly RingPolicy[]): Promise<NodeRings> {
   const [account, container] = await Promise.all([load(folder, 'account'), load(folder, 'container')]);
   const objects = await Promise.all(
-    policies.map(async ({ index, name }) => ({
-      policyIndex: index,
-      ring: await load(folder, objectRingName(index), ` (storage policy '${name}')`),
-    })),
+    policies.map(async (policy) => {
+      const { index, name } = policy;
+      const ring = await load(folder, objectRingName(index), ` (storage policy '${name}')`);
+      const replicas = ring.rowLengths.length;
+      if (policy.type === 'erasure_coding' && replicas !== replicasOf(policy))
+        throw new StartError(
+          `the ring of storage policy '${name}' has ${replicas} replicas: one for each fragment makes ${replicasOf(policy)}`,
+          EX_CONFIG,
+        );
+      return { policyIndex: index, ring };
+    }),
   );
   return { account, container, objects };
 }

@@ -24,7 +24,19 @@ const policy = Type.Object({
   }),
   type: Type.Union([Type.Literal('replication'), Type.Literal('erasure_coding')], {
     default: 'replication',
-    description: 'How objects are kept; erasure_coding is not built yet, and refused.',
+    description: 'Whether each replica has the whole body, or each device of a partition one fragment of it.',
+  }),
+  data_fragments: Type.Optional(
+    Type.Integer({ minimum: 2, maximum: 24, description: 'erasure_coding: fragments that are enough to know a body.' }),
+  ),
+  parity_fragments: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 6, description: 'erasure_coding: fragments that may be lost.' }),
+  ),
+  segment_bytes: Type.Integer({
+    minimum: 4096,
+    maximum: 16 << 20,
+    default: 1 << 20,
+    description: 'erasure_coding: bytes of a body that are coded together.',
   }),
   replicas: Type.Integer({
     minimum: 1,
@@ -123,7 +135,16 @@ export const proxyConfig = Type.Object({
   policies: Type.Array(policy, {
     minItems: 1,
     default: [
-      { index: 0, name: 'Policy-0', aliases: [], default: true, deprecated: false, type: 'replication', replicas: 3 },
+      {
+        index: 0,
+        name: 'Policy-0',
+        aliases: [],
+        default: true,
+        deprecated: false,
+        type: 'replication',
+        segment_bytes: 1 << 20,
+        replicas: 3,
+      },
     ],
     description: 'Storage policies. One has index 0; one is the default: the one that says so, else the first.',
   }),

@@ -78,6 +78,9 @@ export const HEARTBEAT_MS = 10_000;
 /** Body of a request to what is not the object API; none of it wants one. */
 export const MOST_PLAIN_BODY_BYTES = 64 << 10;
 
+/** Lost fragments that wait to be made again. */
+export const MOST_WAITING_REPAIRS = 1_000;
+
 /** Containers that one thread remembers, and names that are known to be none. */
 export const MOST_KNOWN_CONTAINERS = 10_000;
 export const MOST_ABSENT_CONTAINERS = 1_000;

@@ -8,6 +8,7 @@ import type { ListingStore } from '../container-server/contract.ts';
 import type { ObjectStore } from '../object-server/contract.ts';
 import type { Device, Ring } from '../ring/contract.ts';
 import { createAccessControl, PROJECT_DOMAIN_HEADER } from './access/access-control.ts';
+import { createPolicyObjects } from './actions/coded-objects.ts';
 import { readAccountInfo, readContainerInfo } from './actions/read-listing.ts';
 import type { Cluster, ContainerChanges } from './backend/cluster.ts';
 import { KnownAccounts } from './backend/known-accounts.ts';
@@ -18,6 +19,7 @@ import type { ProxyConfig } from './config.ts';
 import { Expirer } from './daemons/expirer.ts';
 import { type EncryptionOptions, Keyring } from './encryption/keyring.ts';
 import type { RootSecrets } from './encryption/root-secrets.ts';
+import type { ErasureCodec } from './erasure/codec.ts';
 import { renderSwiftError } from './errors.ts';
 import { cors } from './features/cors.ts';
 import { type CnameResolver, cnameLookup, cnameResolver } from './http/cname-lookup.ts';
@@ -57,6 +59,8 @@ export interface ProxyDeps {
   identity: LegacyIdentity;
   /** What the file `proxy.encryption.root_secrets` holds; undefined where there is none. */
   rootSecrets?: RootSecrets | undefined;
+  /** Needed where a storage policy codes bodies. */
+  erasure?: ErasureCodec | undefined;
   /** Whether this one, of all that share a node, removes what has expired. */
   removesExpired?: boolean;
   /** Public base URL of this API, without `/v1`. */
@@ -168,6 +172,7 @@ export function servicesOf(deps: ProxyDeps): Services {
     rates: new RateSlots(deps.rateMemory ?? newRateMemory()),
     config,
     encryption: encryptionOf(deps),
+    objects: createPolicyObjects(cluster, deps.erasure),
     maxFileBytes: config.max_file_size,
   };
 }

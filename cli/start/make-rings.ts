@@ -6,7 +6,7 @@ import { StartError } from '../../common/errors.ts';
 import { RingBuilder } from '../../ring/builder/builder.ts';
 import { publishBuilder, publishRing } from '../../ring/ring-file.ts';
 import type { NodeFile } from '../node-file.ts';
-import { objectRingName } from '../node-rings.ts';
+import { objectRingName, type RingPolicy, replicasOf } from '../node-rings.ts';
 
 /** A cloud for one machine: room to grow to some hundred devices. */
 const PART_POWER = 10;
@@ -27,22 +27,22 @@ interface RingPlan {
  *
  * @throws StartError for a policy that wants more replicas than there are devices.
  */
-export async function makeRings(
-  folder: string,
-  node: NodeFile,
-  policies: readonly { index: number; name: string; replicas: number }[],
-): Promise<void> {
-  const greedy = policies.find(({ replicas }) => replicas > node.devices.length);
+export async function makeRings(folder: string, node: NodeFile, policies: readonly RingPolicy[]): Promise<void> {
+  const greedy = policies.find((policy) => replicasOf(policy) > node.devices.length);
   if (greedy)
     throw new StartError(
-      `configuration: proxy.policies: '${greedy.name}' wants ${greedy.replicas} replicas; a new cloud has ${node.devices.length} devices`,
+      `configuration: proxy.policies: '${greedy.name}' wants ${replicasOf(greedy)} replicas; a new cloud has ${node.devices.length} devices`,
       EX_CONFIG,
     );
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const plans: RingPlan[] = [
     { name: 'account', port: node.accountPort, replicas: REPLICAS },
     { name: 'container', port: node.containerPort, replicas: REPLICAS },
-    ...policies.map(({ index, replicas }) => ({ name: objectRingName(index), port: node.objectPort, replicas })),
+    ...policies.map((policy) => ({
+      name: objectRingName(policy.index),
+      port: node.objectPort,
+      replicas: replicasOf(policy),
+    })),
   ];
   for (const plan of plans) await makeRing(folder, node, plan);
 }

@@ -13,6 +13,7 @@ import { loadConfig } from '../../common/config/load-config.ts';
 import { StartError, systemErrorCode } from '../../common/errors.ts';
 import { LevelStore } from '../../common/kv/level-store.ts';
 import { createLogger, type Logger } from '../../common/log.ts';
+import { loadErasureCodec, needsErasureCodec } from '../../proxy/erasure/codec.ts';
 import { type ClusterSecrets, loadClusterSecrets } from '../cluster-secrets.ts';
 import { configSchema, type MartletConfig } from '../config.ts';
 import { type DataFolder, takeDataFolder } from '../data-folder.ts';
@@ -108,6 +109,7 @@ async function startAll(plan: StartPlan): Promise<void> {
 
   const trusting = await startTrust(node, running);
   const rings = services.has('proxy') ? await loadRings(dataPathRings(folder.path), config.proxy.policies) : undefined;
+  if (services.has('proxy') && needsErasureCodec(config.proxy.policies)) await loadErasureCodec(); // said here, not by a thread
   const rootSecrets = services.has('proxy') ? await loadRootSecrets(config.proxy.encryption.root_secrets) : undefined;
   const storesObjects = services.has('object-server') || services.has('container-server') || services.has('proxy');
   if (storesObjects) {

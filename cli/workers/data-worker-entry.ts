@@ -15,6 +15,7 @@ import { openTakenRows } from '../../container-server/taken-rows.ts';
 import { WrittenWatch } from '../../container-server/written-watch.ts';
 import { buildObjectServer } from '../../object-server/service.ts';
 import { openObjectStore } from '../../object-server/store.ts';
+import { loadErasureCodec, needsErasureCodec } from '../../proxy/erasure/codec.ts';
 import { buildProxy, type ProxyDeps } from '../../proxy/service.ts';
 import { ringOf } from '../../ring/lookup.ts';
 import { createNodeDirectory } from '../node-directory.ts';
@@ -56,7 +57,7 @@ const calls: WorkerCalls = {
   openDevices: () => objects.start(),
   async listen(plan: ListenPlan) {
     return {
-      ...(plan.proxy ? { proxy: await serve(buildProxyService(), plan.proxy) } : {}),
+      ...(plan.proxy ? { proxy: await serve(await buildProxyService(), plan.proxy) } : {}),
       ...(plan.objectServer ? { objectServer: await serve(buildObjectService(), plan.objectServer) } : {}),
     };
   },
@@ -73,7 +74,7 @@ const calls: WorkerCalls = {
 };
 serveRpc<WorkerCalls>(setup.control, calls);
 
-function buildProxyService(): Service {
+async function buildProxyService(): Promise<Service> {
   return buildProxy({
     config: setup.proxy,
     logger,
@@ -96,6 +97,7 @@ function buildProxyService(): Service {
     }),
     identity: { authUrl: setup.authUrl },
     rootSecrets: setup.rootSecrets,
+    erasure: needsErasureCodec(setup.proxy.policies) ? await loadErasureCodec() : undefined,
     removesExpired: setup.index === 0,
     storageUrl: () => setup.publicProxyUrl,
   });

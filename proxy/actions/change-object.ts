@@ -8,7 +8,9 @@ import { attemptOnReplicas, writeToReplicas } from '../backend/replicas.ts';
 import { listingReports } from '../backend/reports.ts';
 import { writeWithTimestamp } from '../backend/timestamp-retry.ts';
 import { tellUnreported } from '../backend/unreported.ts';
-import { type ObjectName, readObject } from './read-object.ts';
+import { removeFragments } from '../erasure/fragments.ts';
+import { codedBodyOf } from '../erasure/head.ts';
+import { type ObjectName, readObject, stateNow } from './read-object.ts';
 
 export interface ObjectMetadataChange {
   name: ObjectName;
@@ -61,6 +63,7 @@ export async function removeVersion(
   const ring = cluster.rings.object(name.policyIndex);
   const partition = ring.partitionOf(name.account, name.container, name.object);
   const reportOf = listingReports(cluster, name);
+  const removeBody = await bodyRemoval(cluster, name, timestamp);
   const existed = await existsHere(cluster, name, ring.primaries(partition), partition);
   const attempts = attemptOnReplicas(cluster, ring, partition, (device, replica) =>
     cluster
@@ -71,6 +74,7 @@ export async function removeVersion(
   const outcomes = await settleByQuorum(attempts, quorum, cluster.postQuorumMs);
   const results = agreed(outcomes, quorum);
   await tellUnreported(cluster, name, outcomes, () => ({ name: name.object, timestamp, deleted: true }));
+  removeBody?.();
   return { existed: results.some(({ existed }) => existed) };
 }
 
@@ -85,4 +89,16 @@ async function existsHere(
   const answer = here && cluster.objectStoreAt(here).exists?.({ ...name, device: here.device, partition });
   if (answer === undefined) return false;
   return withDeadline(answer, cluster.nodeTimeoutMs).catch(() => false); // asked again by its removal, which says why
+}
+
+/** What is to be done when the object is gone, where its body lies in fragments. Looks before: afterwards nothing points to them. */
+async function bodyRemoval(
+  cluster: Cluster,
+  name: ObjectName,
+  timestamp: Timestamp,
+): Promise<(() => void) | undefined> {
+  if (!cluster.policies.byIndex(name.policyIndex)?.coding) return undefined;
+  const state = await stateNow(cluster, name);
+  const body = state && state.dataTimestamp < timestamp ? codedBodyOf(state) : undefined;
+  return body && (() => void removeFragments(cluster, name, body));
 }

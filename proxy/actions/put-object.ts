@@ -30,6 +30,8 @@ export interface ObjectPut {
   /** MD5 that the client says the body has, lower case hex. */
   expectedEtag: string | undefined;
   mostBytes: number;
+  /** What the object is known by, where its bytes lie elsewhere; the MD5 of its body unless told. */
+  etag?: string;
 }
 
 export interface StoredObject {
@@ -51,12 +53,14 @@ export async function putObject(cluster: Cluster, put: ObjectPut): Promise<Store
     uploads: await openUploads(cluster, put, drawn),
   }));
   try {
-    const { etag, sizeBytes } = await transferBody({
+    const received = await transferBody({
       body: put.body,
       mostBytes: put.mostBytes,
       seed: bodySeed(put.name, timestamp),
       send: (piece, checksums) => sendPiece(cluster, uploads, piece, checksums),
     });
+    const { sizeBytes } = received;
+    const etag = put.etag ?? received.etag;
     if (put.expectedEtag !== undefined && put.expectedEtag !== etag) throw refusal(422);
     const footer = put.body.footer?.();
     const outcomes = await commit(cluster, uploads, {

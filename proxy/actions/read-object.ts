@@ -1,4 +1,4 @@
-import { InvariantError } from '../../common/errors.ts';
+import { ApiError, InvariantError } from '../../common/errors.ts';
 import type { Timestamp } from '../../common/timestamp.ts';
 import type { ObjectReading, ObjectState, ObjectTarget } from '../../object-server/contract.ts';
 import type { Device, Ring } from '../../ring/contract.ts';
@@ -29,16 +29,31 @@ let rotation = 0;
  * @throws ApiError 404 when a quorum says that there is none or the newest thing found is a tombstone; else 503.
  */
 export async function readObject(cluster: Cluster, name: ObjectName, newest = false): Promise<OpenedObject> {
+  const opened = await openObject(cluster, name, newest);
+  if (!isExpired(cluster, opened.state)) return opened;
+  await opened.content.close();
+  throw refusal(404);
+}
+
+async function openObject(cluster: Cluster, name: ObjectName, newest: boolean): Promise<OpenedObject> {
   const ring = cluster.rings.object(name.policyIndex);
   const partition = ring.partitionOf(name.account, name.container, name.object);
   rotation = (rotation + 1) % 0x40000000;
   const search = new Search(cluster, ring, name, partition);
   const reading = newest ? await search.newest() : await search.first();
-  if (isExpired(cluster, reading.state)) {
-    await reading.close();
-    throw refusal(404);
-  }
   return { state: reading.state, content: new ObjectContent(cluster, search, reading) };
+}
+
+/** What is there now, past its `X-Delete-At` or not. @returns undefined where there is nothing. @throws ApiError 503. */
+export async function stateNow(cluster: Cluster, name: ObjectName): Promise<ObjectState | undefined> {
+  try {
+    const { state, content } = await openObject(cluster, name, false);
+    await content.close();
+    return state;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
 }
 
 /** Spec: Swift, "Expiring Object Support": an object is gone at its `X-Delete-At`, whether or not the expirer has come by. */

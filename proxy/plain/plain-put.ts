@@ -26,7 +26,7 @@ export function plainPut(exchange: Exchange, services: StraightServices): Promis
   if (sizeBytes > Math.min(MOST_WHOLE_BYTES, services.maxFileBytes)) return undefined;
   if (!services.accounts.now(path.account)?.isPlain) return undefined;
   const container = openPlainContainer(exchange, services, 'writeAcl');
-  if (!container) return undefined;
+  if (!container || services.cluster.policies.byIndex(container.policyIndex)?.coding) return undefined;
   try {
     const fields = newObjectFields(decodeHeaders(headers), path.object, services.cluster.clock);
     // What goes one day is noted before it is stored: the pipeline does that.

@@ -1,6 +1,5 @@
 import { httpDateOf } from '../../common/timestamp.ts';
 import type { ObjectState } from '../../object-server/contract.ts';
-import { readObject } from '../actions/read-object.ts';
 import { refusal } from '../errors.ts';
 import { type Headers, isTrue } from '../message.ts';
 import { openContainer } from './object-access.ts';
@@ -12,7 +11,10 @@ export const getObject: Route = {
   async handle(request, services, grant) {
     const name = await openContainer(request, services, grant, 'readAcl');
     if (!name) throw refusal(404);
-    const { state, content } = await readObject(services.cluster, name, isTrue(request.headers['x-newest']));
+    const { state, content } = await services.objects.read(name, {
+      newest: isTrue(request.headers['x-newest']),
+      isBodyWanted: request.method === 'GET',
+    });
     return { status: 200, headers: objectHeaders(state), body: content };
   },
 };

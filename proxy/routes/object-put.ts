@@ -1,7 +1,6 @@
 import type { Clock } from '../../common/clock.ts';
 import { httpDateOf } from '../../common/timestamp.ts';
 import { expiring } from '../actions/note-expiry.ts';
-import { putObject as storeObject } from '../actions/put-object.ts';
 import { isRefusal, plainRefusal, refusal } from '../errors.ts';
 import { MOST_OBJECT_NAME_BYTES } from '../limits.ts';
 import { type Headers, isTrue } from '../message.ts';
@@ -24,7 +23,7 @@ export const putObject: Route = {
     checkLength(headers, body.sizeBytes, services.maxFileBytes);
     const fields = newObjectFields(headers, clientNameOf(name), services.cluster.clock, request.isOwn);
     const stored = await expiring(services.cluster, name, fields.metadata['x-delete-at'], () =>
-      storeObject(services.cluster, {
+      services.objects.put({
         name,
         ...fields,
         fixedMetadata: fixedMetadata(headers),

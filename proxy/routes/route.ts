@@ -1,4 +1,5 @@
 import type { AccessControl, Grant } from '../access/access-control.ts';
+import type { PolicyObjects } from '../actions/coded-objects.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import type { KnownAccounts } from '../backend/known-accounts.ts';
 import type { KnownContainers } from '../backend/known-containers.ts';
@@ -19,6 +20,8 @@ export interface Services {
   /** What is done how often: shared by all threads of this process. */
   readonly rates: RateSlots;
   readonly encryption: EncryptionOptions;
+  /** Objects as their policies keep them. */
+  readonly objects: PolicyObjects;
   /** Largest object, bytes. */
   readonly maxFileBytes: number;
 }

@@ -21,6 +21,13 @@ describe('storage policies', () => {
     expect(createPolicies(policiesOf(SILVER, GOLD)).default.name).toBe('silver');
   });
 
+  it('an erasure coding policy says how bodies are cut', () => {
+    const coded = { type: 'erasure_coding' as const, data_fragments: 4, parity_fragments: 2, segment_bytes: 65_536 };
+    const policies = createPolicies(policiesOf(GOLD, { ...SILVER, ...coded }));
+    expect(policies.byIndex(1)?.coding).toEqual({ dataPieces: 4, parityPieces: 2, segmentBytes: 65_536 });
+    expect(policies.byIndex(0)?.coding).toBeUndefined();
+  });
+
   it.each([
     ['an index twice', [GOLD, { ...SILVER, index: 0 }], /two policies have the index 0/],
     ['a name twice', [GOLD, { ...SILVER, name: 'GOLD' }], /two policies are called 'GOLD'/],
@@ -38,7 +45,16 @@ describe('storage policies', () => {
     ],
     ['a deprecated default', [{ ...GOLD, default: true, deprecated: true }, SILVER], /deprecated and cannot/],
     ['nothing that is not deprecated', [{ ...GOLD, deprecated: true }], /deprecated and cannot/],
-    ['erasure coding', [GOLD, { ...SILVER, type: 'erasure_coding' as const }], /replication policies only/],
+    [
+      'erasure coding without fragments',
+      [GOLD, { ...SILVER, type: 'erasure_coding' as const }],
+      /'silver' needs data_fragments/,
+    ],
+    [
+      'fragments without erasure coding',
+      [{ ...GOLD, data_fragments: 2 }],
+      /'gold' has fragments, but is no erasure coding/,
+    ],
   ])('%s is a mistake of the configuration', (_, policies, message) => {
     expect(() => createPolicies(policiesOf(...policies))).toThrow(message);
     expect(() => createPolicies(policiesOf(...policies))).toThrow(/^configuration: proxy\.policies: /);

@@ -1,0 +1,93 @@
+import type { Timestamp } from '../../common/timestamp.ts';
+import type { ObjectReading, ObjectTarget } from '../../object-server/contract.ts';
+import type { Device } from '../../ring/contract.ts';
+import type { ObjectName } from '../actions/read-object.ts';
+import type { Cluster } from '../backend/cluster.ts';
+import { withDeadline } from '../backend/deadline.ts';
+import { readOrder } from '../backend/replicas.ts';
+import { isRefusal } from '../errors.ts';
+import type { CodedBody } from './head.ts';
+import { fragmentBytes, pieceCount } from './layout.ts';
+
+/** Fragments lie beside objects, in a policy of their own that no container can have: indexes of policies end at 999. */
+const FRAGMENT_POLICIES = 1000;
+
+/** Where fragment `index` of a body lies on a device. */
+export function fragmentTarget(
+  { account, container, object, policyIndex }: ObjectName,
+  { id, index, device, partition }: { id: Timestamp; index: number; device: Device; partition: number },
+): ObjectTarget {
+  return {
+    account,
+    container,
+    object: `${id}/${index}/${object}`,
+    policyIndex: FRAGMENT_POLICIES + policyIndex,
+    device: device.device,
+    partition,
+  };
+}
+
+export interface FoundFragment {
+  reading: ObjectReading;
+  /** Whether its own primary said that it has none: it can be put there again. */
+  isMisplaced: boolean;
+}
+
+/**
+ * Looks for a fragment: on its own primary, then on the other devices that may have got it instead.
+ * @returns undefined where nobody has it.
+ */
+export async function findFragment(
+  cluster: Cluster,
+  name: ObjectName,
+  body: CodedBody,
+  index: number,
+): Promise<FoundFragment | 'absent' | undefined> {
+  const ring = cluster.rings.object(name.policyIndex);
+  const partition = ring.partitionOf(name.account, name.container, name.object);
+  const primary = ring.primaries(partition)[index];
+  const devices = [primary, ...readOrder(cluster, ring, partition)].filter((device) => device !== undefined);
+  let isAbsent = false;
+  for (const device of new Set(devices)) {
+    const target = fragmentTarget(name, { id: body.id, index, device, partition });
+    try {
+      const opening = cluster.objectStoreAt(device).open(target);
+      const reading = await withDeadline(opening, cluster.nodeTimeoutMs, (late) => void late.close());
+      if (reading.state.sizeBytes === fragmentBytes(body)) return { reading, isMisplaced: isAbsent };
+      await reading.close();
+    } catch (error) {
+      if (isRefusal(error, 'ObjectNotFound')) isAbsent ||= device === primary;
+      else cluster.logger.warn({ err: error, device: device.device, ip: device.ip }, 'a fragment could not be read');
+    }
+  }
+  return isAbsent ? 'absent' : undefined;
+}
+
+/** Removes all fragments of a body that no object points to any more. Bounded; never rejects: what stays takes space, and nobody reads it. */
+export async function removeFragments(cluster: Cluster, name: ObjectName, body: CodedBody): Promise<void> {
+  const ring = cluster.rings.object(name.policyIndex);
+  const partition = ring.partitionOf(name.account, name.container, name.object);
+  const devices = [...new Set(readOrder(cluster, ring, partition))];
+  const primaries = ring.primaries(partition);
+  const timestamp = cluster.timestamps.next();
+  const remove = async (device: Device, index: number) => {
+    const target = fragmentTarget(name, { id: body.id, index, device, partition });
+    const store = cluster.objectStoreAt(device);
+    try {
+      // A tombstone only where something is.
+      const reading = await withDeadline(store.open(target), cluster.nodeTimeoutMs, (late) => void late.close());
+      await reading.close();
+      return (await withDeadline(store.remove(target, { timestamp }), cluster.nodeTimeoutMs)).existed;
+    } catch (error) {
+      if (!isRefusal(error, 'ObjectNotFound'))
+        cluster.logger.warn({ err: error, device: device.device, ip: device.ip }, 'a fragment could not be removed');
+      return false;
+    }
+  };
+  const removals = Array.from({ length: pieceCount(body) }, async (_, index) => {
+    const primary = primaries[index];
+    const order = primary ? [primary, ...devices.filter((each) => each !== primary)] : devices;
+    for (const device of order) if (await remove(device, index)) return;
+  });
+  await Promise.all(removals);
+}
