@@ -148,6 +148,8 @@ export interface ListingQuery {
   reverse: boolean;
   /** `path=x`: the objects directly below `x/`, no subdirs; undefined = not asked. */
   path?: string | undefined;
+  /** Of an account: its containers whose names hold a slash, which are a service's own, in place of all others. */
+  reserved?: boolean | undefined;
 }
 
 /**

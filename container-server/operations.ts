@@ -17,6 +17,7 @@ const query = Type.Object({
   endMarker: Type.String(),
   reverse: Type.Boolean(),
   path: Type.Optional(Type.String()),
+  reserved: Type.Optional(Type.Boolean()),
 });
 const containerRow = Type.Object({
   name,

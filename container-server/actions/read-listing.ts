@@ -44,7 +44,8 @@ export async function listContainers(
 ): Promise<ListingPage> {
   const record = decodeRecord<AccountRecord>(await db.get(accountKey(target.account)));
   if (record === undefined || !isLive(record)) throw accountNotFound(target.account);
-  return readPage(db, containerRowsPrefix(target.account), query, jsonOfContainerRow, memory);
+  const prefix = containerRowsPrefix(target.account, query.reserved);
+  return readPage(db, prefix, query, jsonOfContainerRow, memory);
 }
 
 export async function containerInfo(db: Database, target: ContainerTarget): Promise<ContainerInfo> {

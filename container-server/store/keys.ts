@@ -24,7 +24,7 @@ export const deletedObjectRowKey = (account: string, container: string, object: 
   key('O', account, container, object);
 
 /** What the rows' keys begin with; the name follows. */
-export const containerRowsPrefix = (account: string) => `${key('r', account)}\0`;
+export const containerRowsPrefix = (account: string, reserved = false) => `${key(reserved ? 'h' : 'r', account)}\0`;
 export const objectRowsPrefix = (account: string, container: string) => `${key('o', account, container)}\0`;
 
 /** All live rows of a container; names begin where the lower bound ends. */

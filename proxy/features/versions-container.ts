@@ -1,6 +1,7 @@
 import { ApiError } from '../../common/errors.ts';
 import { denial } from '../access/access-control.ts';
 import { readContainerInfo } from '../actions/read-listing.ts';
+import { changeAccount } from '../actions/write-listing.ts';
 import { refusal } from '../errors.ts';
 import { type Handler, isTrue, type ProxyRequest, type ProxyResponse } from '../message.ts';
 import { decode } from '../routes/path.ts';
@@ -9,7 +10,7 @@ import type { Services } from '../routes/route.ts';
 import { quote } from './symlink-headers.ts';
 import { ownRequest } from './versions-archive.ts';
 import { listVersions, withVersionRows } from './versions-listing.ts';
-import { VERSIONS_CONTAINER, VERSIONS_ENABLED, VERSIONS_LOCATION } from './versions-settings.ts';
+import { ACCOUNT_HAS_VERSIONS, VERSIONS_CONTAINER, VERSIONS_ENABLED, VERSIONS_LOCATION } from './versions-settings.ts';
 
 /**
  * PUT or POST with `X-Versions-Enabled`: makes the hidden container before the client's own is said to have it.
@@ -38,6 +39,7 @@ export async function enableVersions(request: ProxyRequest, services: Services, 
   const hidden = { account, container: archive };
   const created = await makeHidden(request, hidden, policy, next);
   try {
+    await changeAccount(services.cluster, account, { [ACCOUNT_HAS_VERSIONS]: 'true' });
     return await next({
       ...request,
       headers: { ...headers, [VERSIONS_ENABLED]: 'True', [VERSIONS_CONTAINER]: quote(archive) },

@@ -4,6 +4,8 @@
 export const VERSIONS_ENABLED = 'x-container-sysmeta-versions-enabled';
 /** Percent-encoded name of the container that its versions are in; present once they have been enabled. */
 export const VERSIONS_CONTAINER = 'x-container-sysmeta-versions-container';
+/** On an account in which a container has, or had, versions. */
+export const ACCOUNT_HAS_VERSIONS = 'x-account-sysmeta-has-versions';
 /** Of the older kind: `container` that the versions go to, percent-encoded as the client sent it. */
 export const VERSIONS_LOCATION = 'x-container-sysmeta-versions-location';
 /** `stack` or `history`. */

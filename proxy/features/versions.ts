@@ -2,6 +2,7 @@ import { type Feature, isTrue, type ProxyRequest, type ProxyResponse } from '../
 import { decode } from '../routes/path.ts';
 import { isReservedContainer } from '../routes/reserved-names.ts';
 import type { Services } from '../routes/route.ts';
+import { listAccount } from './versions-account.ts';
 import { requestOfVersion } from './versions-by-id.ts';
 import { deleteContainer, enableVersions, readContainer } from './versions-container.ts';
 import { deleteObject, postObject, putObject, readObject, type Versioned } from './versions-object.ts';
@@ -17,7 +18,8 @@ export function versions(services: Services): Feature {
   return (next) => async (request) => {
     const { path, method, headers } = request;
     const { account, container, object } = path;
-    if (container === undefined || isReservedContainer(container)) return next(request);
+    if (container === undefined) return method === 'GET' ? listAccount(request, services, next) : next(request);
+    if (isReservedContainer(container)) return next(request);
     if (object === undefined) {
       if (method === 'DELETE') return deleteContainer(request, services, next);
       const isChange = method === 'PUT' || method === 'POST';

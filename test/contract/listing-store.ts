@@ -55,6 +55,20 @@ export function describeListingStore(name: string, open: () => Promise<ListingSt
       expect(await store.accountInfo(account)).toMatchObject({ containerCount: 1, objectCount: 0, bytesUsed: 0 });
     });
 
+    it('counts a container whose name holds a slash, and lists it only where it is asked for', async () => {
+      await create(1);
+      const hidden = { ...target, container: '/versions/photos' };
+      await store.createContainer(hidden, { timestamp: at(2), metadata: {}, defaultPolicyIndex: 0, accounts });
+      expect(await store.accountInfo(account)).toMatchObject({ containerCount: 2 });
+      expect(rowsIn(await store.listContainers(account, WHOLE))).toMatchObject([{ name: 'photos é' }]);
+      expect(rowsIn(await store.listContainers(account, { ...WHOLE, reserved: true }))).toMatchObject([
+        { name: '/versions/photos' },
+      ]);
+      await store.removeContainer(hidden, { timestamp: at(3), accounts });
+      expect(await store.accountInfo(account)).toMatchObject({ containerCount: 1 });
+      expect((await store.listContainers(account, { ...WHOLE, reserved: true })).chunks).toEqual([]);
+    });
+
     it('lists an object row as the JSON that a client gets', async () => {
       await create(1);
       await store.applyObjectRows(target, [liveRow('a "quoted" é\u0001name', at(5), 12, 'b'.repeat(32))]);

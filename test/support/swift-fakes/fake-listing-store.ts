@@ -85,7 +85,7 @@ export class FakeListingStore implements ListingStore {
 
   async listContainers({ account }: AccountTarget, query: ListingQuery): Promise<ListingPage> {
     const { rows } = this.account(account);
-    const shown = [...rows.values()].filter((row) => !row.name.includes('/'));
+    const shown = [...rows.values()].filter((row) => row.name.includes('/') === (query.reserved ?? false));
     const texts = new Map(
       shown.map((row) => [
         row.name,

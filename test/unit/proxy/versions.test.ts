@@ -125,6 +125,27 @@ describe('versions of objects', () => {
       expect(head.headers.get('x-container-object-count')).toBe('1');
     });
 
+    it('bytes of all versions stand in the account’s listing', async () => {
+      for (const name of ['a', 'cc', 'd']) await swift.put(`/${name}`);
+      await swift.put('/a/o', 'plain');
+      await putVersion('/c/o', 'one');
+      await putVersion('/c/o', 'second');
+      const list = async (query: string) =>
+        ((await (await swift.request('GET', `?format=json${query}`)).json()) as Row[]).map(
+          ({ name, count, bytes }) => `${name} ${count} ${bytes}`,
+        );
+      const whole = ['a 1 5', 'c 1 9', 'cc 0 0', 'd 0 0'];
+      expect(await list('')).toEqual(whole);
+      expect(await list('&reverse=on')).toEqual(whole.toReversed());
+      expect(await list('&marker=a&limit=1')).toEqual(['c 1 9']);
+      expect(await list('&prefix=c')).toEqual(['c 1 9', 'cc 0 0']);
+      expect(await list('&prefix=x')).toEqual([]);
+      expect(await list('&delimiter=c')).toEqual(['a 1 5', 'undefined undefined undefined', 'd 0 0']);
+      const head = await swift.request('HEAD', '');
+      expect(head.headers.get('x-account-bytes-used')).toBe('14');
+      expect([...head.headers.keys()].filter((name) => name.includes('sysmeta'))).toEqual([]);
+    });
+
     it('DELETE leaves a marker', async () => {
       const first = await putVersion('/c/o', 'one');
       const gone = await swift.request('DELETE', '/c/o');
