@@ -4,7 +4,7 @@ import { refusal } from '../errors.ts';
 import type { Content, Headers, RequestBody } from '../message.ts';
 import { counterMode, etagMac, IV_BYTES, KEY_BYTES, sealText } from './cipher.ts';
 import type { RootKey } from './keyring.ts';
-import { encodeBodyCipher, STORED, sealListingEtag, wrapKey } from './stored-form.ts';
+import { encodeBodyCipher, STORED, sealData, sealListingEtag, wrapKey } from './stored-form.ts';
 
 export interface BodyEncryption {
   root: RootKey;
@@ -14,6 +14,8 @@ export interface BodyEncryption {
   expectedEtag: string | undefined;
   /** What the listing shall show as ETag in place of the body's own, where a feature says so. */
   listedEtag: string | undefined;
+  /** Headers that tell of the plain body. */
+  told: Headers;
 }
 
 const EMPTY_ETAG = 'd41d8cd98f00b204e9800998ecf8427e';
@@ -55,7 +57,8 @@ export class EncryptedBody implements RequestBody {
     const { root, objectKey, containerKey, expectedEtag } = options;
     const inner = this.plain.footer?.();
     if (expectedEtag !== undefined && expectedEtag !== (etag ?? EMPTY_ETAG)) throw refusal(422);
-    const footer: Record<string, string> = { ...inner };
+    const told = { ...options.told, ...inner };
+    const footer = etag === undefined ? told : sealData(told, objectKey);
     const listedEtag = inner?.[LISTED_AS.etag] ?? options.listedEtag ?? etag;
     if (listedEtag && (etag !== undefined || listedEtag !== EMPTY_ETAG))
       footer[LISTED_AS.etag] = sealListingEtag(listedEtag, root, containerKey);

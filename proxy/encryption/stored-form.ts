@@ -15,9 +15,14 @@ export const STORED = {
   metadata: 'x-object-transient-sysmeta-crypto-meta',
 } as const;
 
-/** User metadata `x-object-meta-color` is kept under this and `color`. */
-const SEALED_PREFIX = 'x-object-transient-sysmeta-crypto-meta-';
-const USER_PREFIX = 'x-object-meta-';
+/** What a POST replaces, by the beginning of its name, and where its value is kept encrypted: user metadata; the tags of the S3 API. */
+const SEALED_METADATA = [
+  ['x-object-meta-', 'x-object-transient-sysmeta-crypto-meta-'],
+  ['x-object-transient-sysmeta-s3-', 'x-object-transient-sysmeta-crypto-s3-'],
+] as const;
+/** The same of what lives as long as the data, and tells of it: checksums, ETags of the S3 API. */
+const SEALED_DATA = [['x-object-sysmeta-s3-', 'x-object-sysmeta-crypto-s3-']] as const;
+type Prefixes = readonly (readonly [plain: string, sealed: string])[];
 /** Nothing of what is stored under these names leaves the proxy. */
 const CRYPTO_HEADER = /^x-object-(transient-)?sysmeta-crypto-/;
 
@@ -58,14 +63,15 @@ export function unwrapKey(objectKey: Uint8Array, wrapped: string): Buffer {
   return bodyKey;
 }
 
-/** The headers of a PUT or POST with the values of its user metadata encrypted. A name without a value stays as it is. */
+/** The headers of a PUT or POST with the values of its metadata encrypted. A name without a value stays as it is. */
 export function sealMetadata(headers: Headers, root: RootKey, objectKey: Uint8Array): Headers {
   const sealed: Record<string, string> = {};
   let isAny = false;
   for (const [name, value] of Object.entries(headers)) {
-    if (!name.startsWith(USER_PREFIX) || value === '') sealed[name] = value;
+    const prefixes = SEALED_METADATA.find(([plain]) => name.startsWith(plain));
+    if (!prefixes || value === '') sealed[name] = value;
     else {
-      sealed[SEALED_PREFIX + name.slice(USER_PREFIX.length)] = sealText(objectKey, value);
+      sealed[prefixes[1] + name.slice(prefixes[0].length)] = sealText(objectKey, value);
       isAny = true;
     }
   }
@@ -79,12 +85,38 @@ export function parseMetadataCipher(text: string): SecretLabel {
   return labelOf(parseFields(text));
 }
 
-/** Decrypted user metadata of an answer. */
+/** Decrypted metadata of an answer. */
 export function openMetadata(headers: Headers, objectKey: Uint8Array): Record<string, string> {
+  return openAll(headers, SEALED_METADATA, objectKey);
+}
+
+/** Whether a header tells of the data, and is kept as encrypted as its ETag. */
+export function tellsOfData(name: string): boolean {
+  return SEALED_DATA.some(([plain]) => name.startsWith(plain));
+}
+
+/** Headers that tell of the data, encrypted; the others as they are. */
+export function sealData(headers: Headers, objectKey: Uint8Array): Record<string, string> {
+  const sealed: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    const prefixes = SEALED_DATA.find(([plain]) => name.startsWith(plain));
+    if (prefixes) sealed[prefixes[1] + name.slice(prefixes[0].length)] = sealText(objectKey, value);
+    else sealed[name] = value;
+  }
+  return sealed;
+}
+
+/** What an answer tells of the data, decrypted. */
+export function openData(headers: Headers, objectKey: Uint8Array): Record<string, string> {
+  return openAll(headers, SEALED_DATA, objectKey);
+}
+
+function openAll(headers: Headers, prefixes: Prefixes, objectKey: Uint8Array): Record<string, string> {
   const opened: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers))
-    if (name.startsWith(SEALED_PREFIX))
-      opened[USER_PREFIX + name.slice(SEALED_PREFIX.length)] = openText(objectKey, value);
+  for (const [name, value] of Object.entries(headers)) {
+    const found = prefixes.find(([, sealed]) => name.startsWith(sealed));
+    if (found) opened[found[0] + name.slice(found[1].length)] = openText(objectKey, value);
+  }
   return opened;
 }
 

@@ -14,6 +14,7 @@ import {
   holdsCrypto,
   holdsSealedHashes,
   isSealedListingEtag,
+  openData,
   openListingEtag,
   openMetadata,
   parseBodyCipher,
@@ -21,6 +22,7 @@ import {
   replaceHashes,
   STORED,
   sealMetadata,
+  tellsOfData,
   unwrapKey,
   withoutCrypto,
 } from '../encryption/stored-form.ts';
@@ -77,17 +79,23 @@ async function putEncrypted(
 ): Promise<ProxyResponse> {
   const sealed = withSealedMetadata(request, name, root);
   // Both are about the plain body: they come back, encrypted, in the footer.
-  const { etag: _etag, [LISTED_AS.etag]: listedEtag, ...headers } = sealed.headers;
+  const { etag: _etag, [LISTED_AS.etag]: listedEtag, ...others } = sealed.headers;
+  const headers = withoutNamed(others, tellsOfData);
   const body = new EncryptedBody(request.body, {
     root,
     objectKey: root.objectKey(name),
     containerKey: root.containerKey(name.account, name.container),
     expectedEtag: expectedEtagOf(request.headers),
     listedEtag,
+    told: withoutNamed(others, (header) => !tellsOfData(header)),
   });
   const response = await next({ ...sealed, headers, body });
   if (body.etag === undefined || response.status >= 300) return response;
   return { ...response, headers: { ...response.headers, etag: body.etag } };
+}
+
+function withoutNamed(headers: Headers, isNamed: (header: string) => boolean): Headers {
+  return Object.fromEntries(Object.entries(headers).filter(([header]) => !isNamed(header)));
 }
 
 /** @throws ApiError 500 for an object whose keys are not here; its cause, which is logged, says which. */
@@ -126,6 +134,7 @@ function decryptedResponse(name: ObjectPath, response: ProxyResponse, keys: KeyF
   const objectKey = keys.objectKey(label, name);
   const etag = openEtag(headers, objectKey);
   opened['etag'] = etag;
+  Object.assign(opened, openData(headers, objectKey));
   // What the listing shows anyway is not said: a copy would keep it for something special.
   if (opened[LISTED_AS.etag] === etag) delete opened[LISTED_AS.etag];
   const bodyKey = unwrapKey(objectKey, wrappedKey);

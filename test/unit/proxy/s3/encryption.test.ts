@@ -4,9 +4,11 @@ import {
   CreateBucketCommand,
   CreateMultipartUploadCommand,
   GetObjectCommand,
+  GetObjectTaggingCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  PutObjectTaggingCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -45,4 +47,19 @@ it('objects that are encrypted at rest have the ETags, checksums, ranges and lis
   ]);
   const whole = await s3.send(new GetObjectCommand({ ...upload, IfMatch: done.ETag }));
   expect(await whole.Body?.transformToString()).toBe('hello');
+  await s3.send(
+    new PutObjectCommand({ ...object, Body: 'hello', ChecksumAlgorithm: 'SHA256', Tagging: 'mood=private' }),
+  );
+  expect((await s3.send(new GetObjectTaggingCommand(object))).TagSet).toEqual([{ Key: 'mood', Value: 'private' }]);
+  await s3.send(new PutObjectTaggingCommand({ ...object, Tagging: { TagSet: [{ Key: 'mood', Value: 'angry' }] } }));
+  const again = await s3.send(new HeadObjectCommand({ ...object, ChecksumMode: 'ENABLED' }));
+  expect(again).toMatchObject({ ChecksumSHA256: head.ChecksumSHA256, TagCount: 1 });
+  // Nothing on any device tells of the text or of its tags.
+  const stored = [...there.swift.objects.values()].flatMap((store) => [...store.objects.values()]);
+  const kept = JSON.stringify(
+    stored.map(({ data, change }) => [data?.fixedMetadata, data?.version.metadata, change?.metadata]),
+  );
+  expect(kept).toContain('x-object-sysmeta-crypto-s3-checksum-sha256');
+  for (const plain of [head.ChecksumSHA256, done.ETag, part.ChecksumCRC32, 'mood', 'private', 'angry'])
+    expect(kept).not.toContain(plain?.replaceAll('"', ''));
 });
