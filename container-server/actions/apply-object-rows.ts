@@ -1,5 +1,5 @@
 import { invariant } from '../../common/errors.ts';
-import type { View } from '../store/database.ts';
+import type { View } from '../store/batch.ts';
 import { deletedObjectRowKey } from '../store/keys.ts';
 import type { ContainerNames } from '../store/known-names.ts';
 import { bytesOfObjectRow, type KeyedUpdate, mergeObjectRow, type RowState } from '../store/object-rows.ts';

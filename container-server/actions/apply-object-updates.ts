@@ -1,6 +1,7 @@
 import { invariant } from '../../common/errors.ts';
 import type { ObjectUpdate, TakenUpdates, UpdateOutcome } from '../contract.ts';
-import type { TakenChange, View } from '../store/database.ts';
+import type { View } from '../store/batch.ts';
+import type { TakenChange } from '../store/database.ts';
 import { encodeUpdate, type KeyedUpdate } from '../store/object-rows.ts';
 import { type AppliedRows, applyObjectRows } from './apply-object-rows.ts';
 

@@ -2,19 +2,16 @@ import { Level } from 'level';
 import { ApiError } from '../../common/errors.ts';
 import { deviceUnavailable, tooManyChanges } from '../errors.ts';
 import {
-  MOST_BLOCKING_READS_MS,
-  MOST_CACHED_CONTAINERS,
   MOST_CHANGES_PER_BATCH,
   MOST_QUEUED_CHANGES,
   MOST_TAKEN_ROWS,
   TAKEN_DELAY_MS,
   WRITES_OF_FULL_BATCH,
 } from '../limits.ts';
-import { containerKey, dirtyKey } from './keys.ts';
-import { type ContainerNames, KnownNames } from './known-names.ts';
-import { type ContainerRecord, decodeContainer, isLive } from './records.ts';
-
-export type Write = { type: 'put'; key: string; value: string } | { type: 'del'; key: string };
+import { Batch, type View, type Write } from './batch.ts';
+import { dirtyKey } from './keys.ts';
+import { KnownNames } from './known-names.ts';
+import { WriterMemory } from './writer-memory.ts';
 
 /** Bytes of memory per device; the readers of other threads share it. */
 export const LISTING_OPTIONS = {
@@ -23,12 +20,6 @@ export const LISTING_OPTIONS = {
   maxOpenFiles: 256,
   multithreading: true,
 };
-
-/** A batch did not have this key. */
-const ABSENT = Symbol('absent');
-
-/** Value of a dirty mark: that it is there says all. */
-const MARK = '1';
 
 /** Writes a batch whole or not at all, durably. A test puts itself in between. */
 export type WriteBatch = (db: Level<string, string>, writes: Write[]) => Promise<void>;
@@ -42,21 +33,6 @@ export const writeSynced: WriteBatch = (db, writes) => {
   }
   return batch.write({ sync: true });
 };
-
-/** What a change sees: the database with all changes before it, those of its own batch included. */
-export interface View {
-  get(key: string): Promise<string | undefined>;
-  getMany(keys: readonly string[]): Promise<(string | undefined)[]>;
-  put(key: string, value: string): void;
-  remove(key: string): void;
-  /** A container's record, from memory where it was used lately. Not to be changed in place. */
-  container(account: string, container: string): Promise<ContainerRecord | undefined>;
-  putContainer(account: string, container: string, record: ContainerRecord): void;
-  /** What is known of the names of a container's live rows. @param objectCount of the container, as this view has it. */
-  namesIn(account: string, container: string, objectCount: number): ContainerNames;
-  /** Notes, beside the counts, that the container's accounts have to be told. */
-  markDirty(account: string, container: string): void;
-}
 
 interface QueuedChange {
   run(view: View): Promise<unknown>;
@@ -239,163 +215,5 @@ export class ListingDatabase {
       this.names.forgetAll();
       for (const { change } of done) this.refuse(change, deviceUnavailable(this.device, error));
     }
-  }
-}
-
-/** What the one writer remembers of the database: always what the next change would read there. */
-class WriterMemory {
-  /** By their keys, the least recently used first; undefined: there is none. */
-  private readonly containers = new Map<string, ContainerRecord | undefined>();
-  /** Containers with a dirty mark that was made since the start, by its key. */
-  readonly dirty = new Map<string, number>();
-  private version = 0;
-
-  has(key: string): boolean {
-    return this.containers.has(key);
-  }
-
-  get(key: string): ContainerRecord | undefined {
-    const record = this.containers.get(key);
-    this.containers.delete(key);
-    this.containers.set(key, record);
-    return record;
-  }
-
-  set(key: string, record: ContainerRecord | undefined): void {
-    this.containers.delete(key);
-    this.containers.set(key, record);
-    if (this.containers.size <= MOST_CACHED_CONTAINERS) return;
-    for (const oldest of this.containers.keys()) {
-      this.containers.delete(oldest);
-      return;
-    }
-  }
-
-  isLive(account: string, container: string): boolean {
-    const record = this.containers.get(containerKey(account, container));
-    return record !== undefined && isLive(record);
-  }
-
-  /** @returns whether the mark is new, and has to be stored. */
-  markDirty(key: string): boolean {
-    const isNew = !this.dirty.has(key);
-    this.version += 1;
-    this.dirty.set(key, this.version);
-    return isNew;
-  }
-
-  forgetKey(key: string): void {
-    this.containers.delete(key);
-    this.dirty.delete(key);
-  }
-
-  forget(): void {
-    this.containers.clear();
-    this.dirty.clear();
-  }
-}
-
-/** The writes of one batch, over the database: what each of its changes sees. */
-class Batch implements View {
-  /** Undefined: removed. */
-  readonly writes = new Map<string, string | undefined>();
-  private readonly db: Level<string, string>;
-  private readonly memory: WriterMemory;
-  private readonly names: KnownNames;
-  /** What the running change has replaced. */
-  private readonly replacedKeys: string[] = [];
-  private readonly replacedValues: (string | undefined | typeof ABSENT)[] = [];
-
-  constructor(db: Level<string, string>, memory: WriterMemory, names: KnownNames) {
-    this.db = db;
-    this.memory = memory;
-    this.names = names;
-  }
-
-  async get(key: string): Promise<string | undefined> {
-    return this.writes.has(key) ? this.writes.get(key) : this.db.getSync(key);
-  }
-
-  /** What is in memory is read at once; when that turns out to be slow (a cold disk), the rest waits on other threads. */
-  async getMany(keys: readonly string[]): Promise<(string | undefined)[]> {
-    const values: (string | undefined)[] = [];
-    const until = performance.now() + MOST_BLOCKING_READS_MS;
-    for (const [index, key] of keys.entries()) {
-      if (this.writes.has(key)) {
-        values.push(this.writes.get(key));
-        continue;
-      }
-      if (performance.now() > until) return this.getSlowly(values, keys.slice(index));
-      values.push(this.db.getSync(key));
-    }
-    return values;
-  }
-
-  put(key: string, value: string): void {
-    this.write(key, value);
-  }
-
-  remove(key: string): void {
-    this.memory.forgetKey(key);
-    this.write(key, undefined);
-  }
-
-  async container(account: string, container: string): Promise<ContainerRecord | undefined> {
-    const key = containerKey(account, container);
-    if (this.memory.has(key)) return this.memory.get(key);
-    const record = decodeContainer(await this.get(key));
-    this.memory.set(key, record);
-    return record;
-  }
-
-  putContainer(account: string, container: string, record: ContainerRecord): void {
-    const key = containerKey(account, container);
-    this.write(key, JSON.stringify(record));
-    this.memory.set(key, record);
-  }
-
-  namesIn(account: string, container: string, objectCount: number): ContainerNames {
-    return this.names.of(account, container, objectCount);
-  }
-
-  markDirty(account: string, container: string): void {
-    const key = dirtyKey(account, container);
-    if (this.memory.markDirty(key)) this.write(key, MARK);
-  }
-
-  keep(): void {
-    this.replacedKeys.length = 0;
-    this.replacedValues.length = 0;
-  }
-
-  /** As if the running change had never been. */
-  discard(): void {
-    for (let key = this.replacedKeys.pop(); key !== undefined; key = this.replacedKeys.pop()) {
-      const value = this.replacedValues.pop();
-      this.memory.forgetKey(key);
-      if (value === ABSENT) this.writes.delete(key);
-      else this.writes.set(key, value);
-    }
-  }
-
-  encode(): Write[] {
-    const encoded: Write[] = [];
-    for (const [key, value] of this.writes)
-      encoded.push(value === undefined ? { type: 'del', key } : { type: 'put', key, value });
-    return encoded;
-  }
-
-  private write(key: string, value: string | undefined): void {
-    this.replacedKeys.push(key);
-    this.replacedValues.push(this.writes.has(key) ? this.writes.get(key) : ABSENT);
-    this.writes.set(key, value);
-  }
-
-  private async getSlowly(values: (string | undefined)[], keys: readonly string[]): Promise<(string | undefined)[]> {
-    const missing = keys.filter((key) => !this.writes.has(key));
-    const stored = missing.length === 0 ? [] : await this.db.getMany(missing);
-    let next = 0;
-    for (const key of keys) values.push(this.writes.has(key) ? this.writes.get(key) : stored[next++]);
-    return values;
   }
 }

@@ -10,7 +10,8 @@ import { openContainerChanges } from '../../../container-server/changes.ts';
 import { createContainerClient } from '../../../container-server/client.ts';
 import type { ContainerRow, ListingStore } from '../../../container-server/contract.ts';
 import { buildContainerServer } from '../../../container-server/service.ts';
-import { type Write, writeSynced } from '../../../container-server/store/database.ts';
+import type { Write } from '../../../container-server/store/batch.ts';
+import { writeSynced } from '../../../container-server/store/database.ts';
 import {
   at,
   LISTING_CONFIG,
