@@ -14,7 +14,7 @@ import { clientBody } from './client-body.ts';
 import { decodeHeaders } from './header-text.ts';
 import { sendResponse } from './send-response.ts';
 import { newTransactionId } from './transaction-id.ts';
-import { drain, isMuchUnread } from './unread-body.ts';
+import { drain, isMuchUnread, letRestPass } from './unread-body.ts';
 
 export interface ObjectApiOptions {
   /** Takes what it can, before anything else looks at the request. */
@@ -219,6 +219,7 @@ class Exchange {
       isLowerCase: this.isS3,
       ...(isUnread && !this.isHeldBack ? { beforeEnd: () => drain(incoming) } : {}),
     });
+    if (!closes) letRestPass(incoming, options.clientTimeoutMs);
   }
 }
 

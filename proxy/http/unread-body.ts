@@ -9,6 +9,17 @@ export function isMuchUnread(request: IncomingMessage): boolean {
 }
 
 /**
+ * Lets the rest of an answered request go by, so that the next one on its connection can be read. Where it does not end within the
+ * time, the connection does: a client that keeps still in the middle holds nothing up.
+ */
+export function letRestPass(request: IncomingMessage, timeoutMs: number): void {
+  if (request.complete || request.destroyed) return;
+  const timer = setTimeout(() => request.destroy(), timeoutMs).unref();
+  request.once('close', () => clearTimeout(timer));
+  request.resume();
+}
+
+/**
  * Reads on for a while what nobody wants: a client that only looks at the answer when it has sent everything would
  * otherwise meet a broken connection.
  */
