@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { type ErasureCodec, loadErasureCodec } from '../../../proxy/erasure/codec.ts';
+import { describe, expect, it } from 'vitest';
+import { loadErasureCodec } from '../../../proxy/erasure/codec.ts';
 import {
   fragmentBytes,
   pieceBytes,
@@ -9,16 +9,11 @@ import {
   segmentCount,
   segmentLength,
 } from '../../../proxy/erasure/layout.ts';
+import { codecs } from '../../support/swift-fakes/plain-codec.ts';
 
 const counts = fc.record({ dataPieces: fc.integer({ min: 2, max: 10 }), parityPieces: fc.integer({ min: 1, max: 5 }) });
 
-describe('the erasure codec', () => {
-  let codec: ErasureCodec;
-
-  beforeAll(async () => {
-    codec = await loadErasureCodec();
-  });
-
+describe.each(await codecs())('the erasure codec %s', (_, codec) => {
   it('any pieces, as many as the data has, give the data', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -43,7 +38,7 @@ describe('the erasure codec', () => {
           expect(damaged.subarray(0, data)).toEqual(pieces.subarray(0, data));
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 60 },
     );
   });
 
@@ -51,7 +46,9 @@ describe('the erasure codec', () => {
     const scheme = { dataPieces: 3, parityPieces: 2 };
     await expect(codec.restore(new Uint8Array(40), scheme, [0, 4])).rejects.toThrow();
   });
+});
 
+describe('the library', () => {
   it('says what to do where its library is not installed', async () => {
     await expect(loadErasureCodec('no-such-codec')).rejects.toThrow(
       /needs the package no-such-codec, which is not installed/,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type ErasureCodec, loadErasureCodec } from '../../../proxy/erasure/codec.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fakeRing } from '../../support/swift-fakes/fake-ring.ts';
 import { FakeSwift } from '../../support/swift-fakes/fake-swift.ts';
+import { plainCodec } from '../../support/swift-fakes/plain-codec.ts';
 import { policiesOf } from '../../support/swift-fakes/policy-config.ts';
 import { rootSecrets } from '../../support/swift-fakes/root-secrets.ts';
 
@@ -19,12 +19,7 @@ const BODY = Buffer.from(Array.from({ length: 2 * SEGMENT + 1001 }, (_, index) =
 const md5 = (bytes: Uint8Array | string) => createHash('md5').update(bytes).digest('hex');
 
 describe('erasure coding', () => {
-  let codec: ErasureCodec;
   let swift: FakeSwift;
-
-  beforeAll(async () => {
-    codec = await loadErasureCodec();
-  });
 
   const start = (secrets?: ReturnType<typeof rootSecrets>) =>
     FakeSwift.start({
@@ -32,7 +27,7 @@ describe('erasure coding', () => {
       devices: DEVICES,
       config: { policies: POLICIES },
       deps: {
-        erasure: codec,
+        erasure: plainCodec,
         rootSecrets: secrets,
         rings: {
           account: fakeRing(DEVICES, 3),

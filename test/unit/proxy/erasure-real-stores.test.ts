@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadErasureCodec } from '../../../proxy/erasure/codec.ts';
+import { codecs } from '../../support/swift-fakes/plain-codec.ts';
 import { policiesOf } from '../../support/swift-fakes/policy-config.ts';
 import { makeRing, SwiftInProcess } from '../../support/swift-in-process.ts';
 
@@ -8,14 +8,14 @@ const CODED = { type: 'erasure_coding' as const, data_fragments: 2, parity_fragm
 const RINGS = [makeRing('object', 6200), makeRing('object-1', 6200, 4)];
 const BODY = Buffer.from(Array.from({ length: 2_500_001 }, (_, index) => (index * 31 + (index >> 10)) % 256));
 
-describe('erasure coding over real stores', () => {
+describe.each(await codecs())('erasure coding over real stores, by the codec %s', (_, codec) => {
   let swift: SwiftInProcess;
 
   beforeAll(async () => {
     swift = await SwiftInProcess.start({
       config: { policies: policiesOf({ index: 0, name: 'whole' }, { index: 1, name: 'coded', ...CODED }) },
       deps: {
-        erasure: await loadErasureCodec(),
+        erasure: codec,
         rings: {
           account: makeRing('account', 6202),
           container: makeRing('container', 6201),
