@@ -1,4 +1,6 @@
+import { refusal } from '../errors.ts';
 import type { Feature, Headers } from '../message.ts';
+import { isReservedContainer } from '../routes/reserved-names.ts';
 
 /** Headers that only the parts of Swift may send one another. A client that sends one could speak for them. */
 const INTERNAL =
@@ -7,11 +9,13 @@ const INTERNAL =
 const INTERNAL_ANSWER = /^(x-(account|container|object)-sysmeta-|x-object-transient-sysmeta-|x-backend-)/;
 
 /**
- * Keeps internal headers inside, both ways.
+ * Keeps internal headers inside, both ways, and internal containers: no path says their names, and a host that does is refused.
  *
+ * @throws ApiError 412.
  * Spec: Swift, "Middleware": Gatekeeper.
  */
 export const gatekeeper: Feature = (next) => async (request) => {
+  if (isReservedContainer(request.path.container ?? '')) throw refusal(412, { body: 'Bad URL' });
   const response = await next({ ...request, headers: without(request.headers, INTERNAL) });
   return { ...response, headers: without(response.headers, INTERNAL_ANSWER) };
 };

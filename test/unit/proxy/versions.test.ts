@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { gatekeeper } from '../../../proxy/features/gatekeeper.ts';
+import type { ProxyRequest } from '../../../proxy/message.ts';
 import { FakeSwift } from '../../support/swift-fakes/fake-swift.ts';
 
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');
@@ -286,6 +288,9 @@ describe('versions of objects', () => {
         expect((await swift.request('GET', path)).status, path).toBe(412);
       const copied = await swift.request('PUT', '/c/x', { headers: { 'x-copy-from': '%2Fversions%2Fc/o' } });
       expect(copied.status).toBe(404);
+      const request = { method: 'GET', path: { account: 'AUTH_p1', container: '/versions/c' }, headers: {} };
+      const reached = () => Promise.reject(new Error('it came through'));
+      await expect(gatekeeper(reached)(request as unknown as ProxyRequest)).rejects.toMatchObject({ status: 412 });
     });
 
     it('the container can be deleted once all versions are gone', async () => {
