@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { InvariantError, StartError } from '../common/errors.ts';
+import { InvariantError, StartError, systemErrorCode } from '../common/errors.ts';
 import { registerAuthCommands } from './commands/auth.ts';
 import { registerEncryptionCommands } from './commands/encryption.ts';
 import { registerFsckCommand } from './commands/fsck.ts';
@@ -21,6 +21,11 @@ registerAuthCommands(program);
 registerPolicyCommands(program);
 registerFsckCommand(program);
 registerEncryptionCommands(program);
+
+// `martlet ring FILE | head`: who reads no more has seen enough.
+process.stdout.on('error', (error) => {
+  if (systemErrorCode(error) !== 'EPIPE') throw error;
+});
 
 try {
   await program.parseAsync();
