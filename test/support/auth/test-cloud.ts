@@ -80,13 +80,16 @@ export class TestCloud {
           { type: 'image', name: 'glance', url: 'http://127.0.0.1:9292' },
         ],
       });
-    const cloud = new TestCloud(
-      { folder, epoch, clock, projectIds, store },
-      rebuild,
-      options.publicUrl ?? 'http://id.example:5000',
-    );
-    await cloud.service.start();
-    return cloud;
+    try {
+      const parts = { folder, epoch, clock, projectIds, store };
+      const cloud = new TestCloud(parts, rebuild, options.publicUrl ?? 'http://id.example:5000');
+      await cloud.service.start();
+      return cloud;
+    } catch (error) {
+      await store.close();
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
