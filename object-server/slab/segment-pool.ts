@@ -67,7 +67,8 @@ export class SegmentPool {
     const limit = Math.max(segmentBytes, SEGMENT_HEADER_BYTES + batchBytes);
     let file: DiskFile | undefined;
     try {
-      file = await disk.open(segmentPath(folder, segment), { write: true, exclusive: fresh, durable: true });
+      const options = { write: true, exclusive: fresh, durable: true, direct: fresh };
+      file = await disk.open(segmentPath(folder, segment), options);
       if (fresh) await disk.syncFolder(folder);
       const generation = Number(Atomics.add(share.nextGeneration, 0, 1n));
       invariant(generation > 0 && generation <= MOST_GENERATION, `generation ${generation} of a segment`);

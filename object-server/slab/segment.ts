@@ -9,7 +9,8 @@ export function isFull(error: unknown): boolean {
   return FULL.has(systemErrorCode(error) ?? '');
 }
 
-const ZEROS = Buffer.alloc(MOST_ZERO_BYTES);
+/** Shared memory lies at a page boundary: it goes to the disk past the page cache, which what is to be overwritten has no business in. */
+const ZEROS = new Uint8Array(new SharedArrayBuffer(MOST_ZERO_BYTES));
 
 /**
  * A segment that one writer appends to: where the next batch goes, and how far its blocks have been written before.
