@@ -147,11 +147,13 @@ describe('listing updates in batches', () => {
       for (let turns = 0; turns < index; turns += 1) await turn();
       return updates.send(report('d1'), target(`${index}`), liveRow(`${index}`, at(1)));
     });
-    expect(new Set(await Promise.all(answers))).toEqual(new Set(['late']));
+    for (let turns = 0; turns < 2 * MOST_UPDATE_CALLS_OUT; turns += 1) await turn();
     expect(calls).toHaveLength(MOST_UPDATE_CALLS_OUT);
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['late']));
+    const before = calls.length; // the one that waited may have been sent when the others' time was over
     const next = updates.send(report('d1'), target('next'), liveRow('next', at(1)));
     await turn();
-    expect(calls).toHaveLength(MOST_UPDATE_CALLS_OUT + 1);
+    expect(calls).toHaveLength(before + 1);
     for (const call of calls) listAll(call);
     expect(await next).toBe('listed');
   });
