@@ -88,6 +88,9 @@ export const MOST_ABSENT_CONTAINERS = 1_000;
 /** Accounts that one thread remembers. */
 export const MOST_KNOWN_ACCOUNTS = 1_000;
 
+/** How long the number of a container's objects is remembered where limits go by it, milliseconds: Swift's takes a minute. */
+export const CONTAINER_SIZE_MS = 10_000;
+
 /** Names whose rates are kept apart in the shared memory: 1 MiB of it. */
 export const MOST_RATE_KEYS = 65_536;
 /** Places where a name's rate may be. */

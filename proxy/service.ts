@@ -11,6 +11,7 @@ import { createAccessControl, PROJECT_DOMAIN_HEADER } from './access/access-cont
 import { createPolicyObjects } from './actions/coded-objects.ts';
 import { readAccountInfo, readContainerInfo } from './actions/read-listing.ts';
 import type { Cluster, ContainerChanges } from './backend/cluster.ts';
+import { ContainerSizes } from './backend/container-sizes.ts';
 import { KnownAccounts } from './backend/known-accounts.ts';
 import { KnownContainers } from './backend/known-containers.ts';
 import { createPolicies } from './backend/policies.ts';
@@ -169,6 +170,10 @@ export function servicesOf(deps: ProxyDeps): Services {
     access,
     containers,
     accounts,
+    sizes: new ContainerSizes(
+      clock,
+      async (account, container) => (await readContainerInfo(cluster, account, container))?.objectCount ?? 0,
+    ),
     rates: new RateSlots(deps.rateMemory ?? newRateMemory()),
     config,
     encryption: encryptionOf(deps),

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 
-const BENCHES = ['start', 'ring', 'slab', 'engine', 'large', 'listings', 'identity', 'objects'];
+const BENCHES = ['start', 'ring', 'slab', 'engine', 'large', 'listings', 'identity', 'features', 'objects'];
 const FILES = { ring: 'bench/ring-rebalance.mjs', '--profile': 'bench/profile.mjs' };
 
 const fileOf = (name) => FILES[name] ?? `bench/${name}.mjs`;

@@ -17,8 +17,8 @@ const OFFSETS = 13_000;
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** @param environment more of it for the process: the profiler's hook. */
-export async function startMartlet({ folder, workers, environment = {} }) {
+/** @param environment more of it for the process: the profiler's hook. @param config a file; none unless told. */
+export async function startMartlet({ folder, workers, config, environment = {} }) {
   mkdirSync(folder, { recursive: true });
   const data = join(folder, 'data');
   const log = join(folder, 'martlet.log');
@@ -26,6 +26,7 @@ export async function startMartlet({ folder, workers, environment = {} }) {
   const output = openSync(log, 'w');
   const args = ['start', '--data', data, '--port-offset', `${offset}`];
   if (workers !== undefined) args.push('--workers', `${workers}`);
+  if (config !== undefined) args.push('--config', config);
   const child = spawn(join(ROOT, 'bin/martlet'), args, {
     stdio: ['ignore', output, output],
     env: { ...process.env, ...environment },

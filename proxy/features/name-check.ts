@@ -1,4 +1,5 @@
 import { StartError } from '../../common/errors.ts';
+import type { ProxyConfig } from '../config.ts';
 import { refusal } from '../errors.ts';
 import type { Feature, ResourcePath } from '../message.ts';
 import type { Services } from '../routes/route.ts';
@@ -10,25 +11,34 @@ import type { Services } from '../routes/route.ts';
  * Spec: Swift, "Name Check (Forbidden Character Filter)".
  */
 export function nameCheck({ config }: Services): Feature {
-  const {
-    enabled,
-    forbidden_chars: characters,
-    maximum_length: mostBytes,
-    forbidden_regexp: pattern,
-  } = config.name_check;
-  if (!enabled) return (next) => next;
-  const forbidden = patternOf(pattern);
+  const fault = nameFaults(config.name_check);
+  if (!fault) return (next) => next;
   return (next) => async (request) => {
-    const text = pathTextOf(request.path);
-    if ([...characters].some((character) => text.includes(character)))
-      throw refusal(400, { body: `Object/Container/Account name contains forbidden chars from ${characters}` });
-    if (Buffer.byteLength(text) > mostBytes)
-      throw refusal(400, { body: `Object/Container/Account name longer than the allowed maximum ${mostBytes}` });
-    if (forbidden.test(text))
-      throw refusal(400, {
-        body: `Object/Container/Account name contains a forbidden substring from regular expression ${pattern}`,
-      });
+    const text = fault(request.path);
+    if (text !== undefined) throw refusal(400, { body: `Object/Container/Account name ${text}` });
     return next(request);
+  };
+}
+
+/**
+ * What is wrong with a name; undefined where nothing is, or names are not checked.
+ *
+ * @throws StartError for a pattern that is none.
+ */
+export function nameFaults(
+  config: ProxyConfig['name_check'],
+): ((path: ResourcePath) => string | undefined) | undefined {
+  if (!config.enabled) return undefined;
+  const { maximum_length: mostBytes, forbidden_regexp: pattern } = config;
+  const characters = [...config.forbidden_chars];
+  const forbidden = patternOf(pattern);
+  return (path) => {
+    const text = pathTextOf(path);
+    if (characters.some((character) => text.includes(character)))
+      return `contains forbidden chars from ${config.forbidden_chars}`;
+    if (Buffer.byteLength(text) > mostBytes) return `longer than the allowed maximum ${mostBytes}`;
+    if (forbidden.test(text)) return `contains a forbidden substring from regular expression ${pattern}`;
+    return undefined;
   };
 }
 

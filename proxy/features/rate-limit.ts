@@ -1,21 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readContainerInfo } from '../actions/read-listing.ts';
 import type { Rate } from '../backend/rate-slots.ts';
-import type { ProxyConfig } from '../config.ts';
 import { refusal } from '../errors.ts';
 import { MOST_RATE_LIMITED_WAITERS, REFUSED_ACCOUNT_DELAY_MS } from '../limits.ts';
-import type { Feature, ProxyRequest, ResourcePath } from '../message.ts';
+import type { Feature, ProxyRequest } from '../message.ts';
 import type { Services } from '../routes/route.ts';
 
-type RateConfig = ProxyConfig['ratelimit'];
 /** Objects in a container, and how many requests a second it then serves; ascending. */
 type Steps = readonly { readonly size: number; readonly rate: number }[];
 
 const WRITES: ReadonlySet<string> = new Set(['PUT', 'DELETE', 'POST', 'COPY']);
 
-/** Whether a request for an object may be limited at all: the straight way leaves those to the pipeline. */
-export function concernsObjects(config: RateConfig, method: string, account: string): boolean {
-  return config.account_blacklist.includes(account) || (config.container_ratelimits.length > 0 && WRITES.has(method));
+/** Whether a request for an object may be limited, as far as is known without asking: the straight way leaves those to the pipeline. */
+export function mayBeLimited(
+  { config, sizes }: Services,
+  method: string,
+  { account, container }: { account: string; container: string },
+): boolean {
+  const { account_blacklist: refused, container_ratelimits: steps } = config.ratelimit;
+  if (refused.length > 0 && refused.includes(account)) return true;
+  if (steps.length === 0 || !WRITES.has(method)) return false;
+  const size = sizes.now(account, container);
+  return size === undefined || steps.some((step) => step.size <= size);
 }
 
 /**
@@ -24,7 +29,7 @@ export function concernsObjects(config: RateConfig, method: string, account: str
  * Spec: Swift, "Rate Limiting". The rates are those of one node.
  */
 export function rateLimit(services: Services): Feature {
-  const { config, cluster, rates } = services;
+  const { config, cluster, rates, sizes } = services;
   const {
     account_ratelimit: accountRate,
     account_whitelist: unlimited,
@@ -41,20 +46,16 @@ export function rateLimit(services: Services): Feature {
     const { account, container, object } = path;
     if (container === undefined) return undefined;
     if (object !== undefined && WRITES.has(method) && containerRates.length > 0) {
-      const perSecond = rateOf(containerRates, await sizeOf(path));
+      const perSecond = rateOf(containerRates, await sizes.find(account, container));
       return perSecond ? { key: `${account}/${container}`, perSecond } : undefined;
     }
     if (object !== undefined) return undefined;
     if (method === 'GET' && listingRates.length > 0) {
-      const perSecond = rateOf(listingRates, await sizeOf(path));
+      const perSecond = rateOf(listingRates, await sizes.find(account, container));
       return perSecond ? { key: `listing ${account}/${container}`, perSecond } : undefined;
     }
     const makes = method === 'PUT' || method === 'DELETE';
     return makes && accountRate > 0 ? { key: account, perSecond: accountRate } : undefined;
-  }
-
-  async function sizeOf({ account, container = '' }: ResourcePath): Promise<number> {
-    return (await readContainerInfo(cluster, account, container))?.objectCount ?? 0;
   }
 
   async function waitFor(ms: number): Promise<void> {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { concernsObjects } from '../features/rate-limit.ts';
+import { nameFaults } from '../features/name-check.ts';
+import { mayBeLimited } from '../features/rate-limit.ts';
 import { isReadOnly } from '../features/read-only.ts';
 import { Exchange, type StraightServices } from './exchange.ts';
 import { plainDelete } from './plain-delete.ts';
@@ -19,8 +20,9 @@ export type StraightWay = (incoming: IncomingMessage, response: ServerResponse) 
 export function createStraightWay(services: StraightServices): StraightWay {
   const { config } = services;
   // Features that look at every request, where they are configured.
+  const faultOf = nameFaults(config.name_check);
   const mayPass = ({ verb, path }: PlainRequest) =>
-    !config.name_check.enabled && !isReadOnly(config, verb) && !concernsObjects(config.ratelimit, verb, path.account);
+    faultOf?.(path) === undefined && !isReadOnly(config, verb) && !mayBeLimited(services, verb, path);
   return (incoming, response) => {
     const request = parsePlainRequest(incoming);
     if (!request || !mayPass(request)) return false;

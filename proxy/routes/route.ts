@@ -1,6 +1,7 @@
 import type { AccessControl, Grant } from '../access/access-control.ts';
 import type { PolicyObjects } from '../actions/coded-objects.ts';
 import type { Cluster } from '../backend/cluster.ts';
+import type { ContainerSizes } from '../backend/container-sizes.ts';
 import type { KnownAccounts } from '../backend/known-accounts.ts';
 import type { KnownContainers } from '../backend/known-containers.ts';
 import type { RateSlots } from '../backend/rate-slots.ts';
@@ -14,6 +15,8 @@ export interface Services {
   readonly access: AccessControl;
   /** What is remembered of containers, for requests about their objects. */
   readonly containers: KnownContainers;
+  /** How large containers are, for limits that go by it. */
+  readonly sizes: ContainerSizes;
   /** What is remembered of accounts. */
   readonly accounts: KnownAccounts;
   readonly config: ProxyConfig;

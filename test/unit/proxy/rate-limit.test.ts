@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newRateMemory, RateSlots } from '../../../proxy/backend/rate-slots.ts';
 import { rateOf } from '../../../proxy/features/rate-limit.ts';
+import { CONTAINER_SIZE_MS } from '../../../proxy/limits.ts';
 import { FakeSwift } from '../../support/swift-fakes/fake-swift.ts';
 
 const RATE = { perSecond: 10, bufferMs: 1000, mostSleepMs: 500 };
@@ -112,6 +113,7 @@ describe.each([false, true])('rate limits (remembered: %s)', (straight) => {
       await swift.put(container);
       for (const name of ['1', '2']) expect(await status('PUT', `${container}/${name}`, 'x')).toBe(201);
     }
+    swift.nowMs += CONTAINER_SIZE_MS; // until then they count as they were at first
     expect(await status('PUT', '/c/3', 'x')).toBe(201);
     expect(await status('PUT', '/c/4', 'x')).toBe(498);
     expect(await status('DELETE', '/c/1')).toBe(498);
