@@ -196,6 +196,12 @@ export const proxyConfig = Type.Object({
     default: 300,
     description: 'How long after one round the next removal of expired objects begins, seconds.',
   }),
+  lifecycle_interval: Type.Number({
+    minimum: 1,
+    maximum: 86_400,
+    default: 3600,
+    description: 'How long after one walk through the S3 buckets with lifecycle rules the next begins, seconds.',
+  }),
   container_info_ttl: Type.Number({
     minimum: 0,
     maximum: 3600,

@@ -9,6 +9,7 @@ import type { ObjectStore } from '../object-server/contract.ts';
 import type { Device, Ring } from '../ring/contract.ts';
 import { createAccessControl, PROJECT_DOMAIN_HEADER } from './access/access-control.ts';
 import { createPolicyObjects } from './actions/coded-objects.ts';
+import { noteLifecycle } from './actions/note-lifecycle.ts';
 import { readAccountInfo, readContainerInfo } from './actions/read-listing.ts';
 import type { Cluster, ContainerChanges } from './backend/cluster.ts';
 import { ContainerSizes } from './backend/container-sizes.ts';
@@ -18,6 +19,7 @@ import { createPolicies } from './backend/policies.ts';
 import { newRateMemory, RateSlots } from './backend/rate-slots.ts';
 import type { ProxyConfig } from './config.ts';
 import { Expirer } from './daemons/expirer.ts';
+import { Lifecycle } from './daemons/lifecycle.ts';
 import { type EncryptionOptions, Keyring } from './encryption/keyring.ts';
 import type { RootSecrets } from './encryption/root-secrets.ts';
 import type { ErasureCodec } from './erasure/codec.ts';
@@ -36,6 +38,7 @@ import { crossDomainPolicy } from './routes/cross-domain.ts';
 import { capabilities } from './routes/info.ts';
 import type { Services } from './routes/route.ts';
 import { createS3Api } from './s3/api.ts';
+import type { S3Services } from './s3/message.ts';
 
 export interface ProxyDeps {
   config: ProxyConfig;
@@ -80,15 +83,20 @@ export function buildProxy(deps: ProxyDeps): Service {
   const clientTimeoutMs = config.client_timeout * 1000;
   const verifyNow = (token: string) => deps.verifier.verifyNow?.(token);
   const hostNames = hostNamesOf(deps);
-  const s3 = createS3Api({
+  const s3Services: S3Services = {
     objects: pipelines.s3,
     containers: services.containers,
-    signers: deps.signers ?? { find: async () => undefined },
     clock,
+    region: config.s3.region,
+    noteLifecycle: (account, bucket) => noteLifecycle(services.cluster, account, bucket),
+    leastPartBytes: config.s3.min_segment_size,
+  };
+  const lifecycle = deps.removesExpired ? lifecycleOf(deps, services, s3Services) : undefined;
+  const s3 = createS3Api({
+    ...s3Services,
+    signers: deps.signers ?? { find: async () => undefined },
     cors: cors(services),
     domain: config.s3.domain,
-    region: config.s3.region,
-    leastPartBytes: config.s3.min_segment_size,
   });
   const api = createObjectApi({
     straightWay: createStraightWay({ ...services, verifyNow, clientTimeoutMs, isClosing: () => isClosing }),
@@ -130,9 +138,10 @@ export function buildProxy(deps: ProxyDeps): Service {
     app,
     async start() {
       expirer?.start();
+      lifecycle?.start();
     },
     async stop() {
-      await expirer?.stop();
+      await Promise.all([expirer?.stop(), lifecycle?.stop()]);
       await api.idle();
     },
   };
@@ -180,6 +189,11 @@ export function servicesOf(deps: ProxyDeps): Services {
     objects: createPolicyObjects(cluster, deps.erasure),
     maxFileBytes: config.max_file_size,
   };
+}
+
+function lifecycleOf({ config, logger }: ProxyDeps, { cluster }: Services, services: S3Services): Lifecycle {
+  const intervalMs = config.lifecycle_interval * 1000;
+  return new Lifecycle({ cluster, services, logger, operatorRole: config.operator_roles[0] ?? '', intervalMs });
 }
 
 function encryptionOf({ config, rootSecrets }: ProxyDeps): EncryptionOptions {

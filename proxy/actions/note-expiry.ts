@@ -1,13 +1,8 @@
-import { type ObjectRow, rowsOfChunk } from '../../container-server/contract.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import { EXPIRY_ACCOUNT, type ExpiringObject, expiryRowOf, removalRowOf } from '../backend/expiry-queue.ts';
-import { writeToReplicas } from '../backend/replicas.ts';
-import { isRefusal } from '../errors.ts';
 import { MOST_ROWS_PER_NOTE } from '../limits.ts';
-import { listContainers, listObjects } from './read-listing.ts';
-import { putContainer } from './write-listing.ts';
-
-const MD5_OF_NOTHING = 'd41d8cd98f00b204e9800998ecf8427e';
+import { EVERYTHING, forgetRow, type NotesContainer, namesOf, notedRows, noteRows } from './note-rows.ts';
+import { listContainers } from './read-listing.ts';
 
 /**
  * Makes a write of an object that says when the object goes. The moment is noted first: a crash in between leaves a note of
@@ -31,7 +26,7 @@ export async function expiring<T>(
 
 async function noteExpiry(cluster: Cluster, path: ExpiringObject, deleteAt: string): Promise<void> {
   const { container, name } = expiryRowOf(path, deleteAt);
-  await noteRows(cluster, container, [name]);
+  await noteRows(cluster, notesIn(container), [name]);
 }
 
 /** Leaves objects of one account and container to the expirer: those versions that are there now. */
@@ -42,34 +37,16 @@ export async function noteAsyncDeletes(cluster: Cluster, paths: readonly Expirin
   const { container } = expiryRowOf(first, timestamp.slice(0, 10));
   const names = paths.map((path) => removalRowOf(path, container, timestamp).name);
   for (let start = 0; start < names.length; start += MOST_ROWS_PER_NOTE)
-    await noteRows(cluster, container, names.slice(start, start + MOST_ROWS_PER_NOTE));
+    await noteRows(cluster, notesIn(container), names.slice(start, start + MOST_ROWS_PER_NOTE));
 }
 
-async function noteRows(cluster: Cluster, container: string, names: readonly string[]): Promise<void> {
-  const note = () =>
-    applyRows(
-      cluster,
-      container,
-      names.map((name) => liveRow(cluster, name)),
-    );
-  try {
-    await note();
-  } catch (error) {
-    if (!isRefusal(error, 'ContainerNotFound')) throw error;
-    await putContainer(cluster, {
-      account: EXPIRY_ACCOUNT,
-      container,
-      metadata: {},
-      policyIndex: undefined,
-      accountMetadata: {},
-    });
-    await note();
-  }
+function notesIn(container: string): NotesContainer {
+  return { account: EXPIRY_ACCOUNT, container };
 }
 
 /** Crosses a note out. */
 export async function forgetExpiry(cluster: Cluster, container: string, name: string): Promise<void> {
-  await applyRows(cluster, container, [{ name, timestamp: cluster.timestamps.next(), deleted: true }]);
+  await forgetRow(cluster, notesIn(container), name, cluster.timestamps.next());
 }
 
 /** Names of the queue's containers after `marker`, in their order. */
@@ -85,38 +62,5 @@ export async function expiryRows(
   marker: string,
   limit: number,
 ): Promise<string[]> {
-  const found = await listObjects(cluster, EXPIRY_ACCOUNT, container, { ...EVERYTHING, marker, limit });
-  return namesOf(found?.page);
-}
-
-const EVERYTHING = { prefix: '', delimiter: '', endMarker: '', reverse: false };
-
-function namesOf(page: { chunks: readonly Uint8Array[]; release?(): void } | undefined): string[] {
-  const rows = page?.chunks.flatMap(rowsOfChunk) ?? [];
-  page?.release?.();
-  return rows.map((row) => (JSON.parse(row) as { name: string }).name);
-}
-
-function liveRow(cluster: Cluster, name: string): ObjectRow {
-  const timestamp = cluster.timestamps.next();
-  return {
-    name,
-    deleted: false,
-    timestamp,
-    contentType: 'text/plain',
-    contentTypeTimestamp: timestamp,
-    metadataTimestamp: timestamp,
-    etag: MD5_OF_NOTHING,
-    sizeBytes: 0,
-  };
-}
-
-async function applyRows(cluster: Cluster, container: string, rows: readonly ObjectRow[]): Promise<void> {
-  const { container: ring } = cluster.rings;
-  const partition = ring.partitionOf(EXPIRY_ACCOUNT, container);
-  await writeToReplicas(cluster, ring, partition, (device) =>
-    cluster
-      .listingStoreAt(device)
-      .applyObjectRows({ device: device.device, partition, account: EXPIRY_ACCOUNT, container }, rows),
-  );
+  return notedRows(cluster, notesIn(container), marker, limit);
 }

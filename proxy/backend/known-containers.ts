@@ -23,11 +23,11 @@ export interface KnownContainer {
 
 /**
  * Features keep their settings of a container under such names; what a client sets for them stands in its plain metadata. What the S3 API
- * keeps of a bucket means nothing to requests for its objects.
+ * keeps of a bucket means nothing to requests for its objects, but that its own requests say when they go.
  */
-const FEATURE_SETTING = /^x-container-(sysmeta-(?!s3-)|meta-(quota-|web-|access-control-|temp-url-key))/;
+const FEATURE_SETTING = /^x-container-(sysmeta-(?!s3-(?!lifecycle$))|meta-(quota-|web-|access-control-|temp-url-key))/;
 /** Of these the ones that matter only to requests whose query or headers ask for their feature, and to who visits a site. */
-const ASKED_FOR = /^x-container-meta-(access-control-|temp-url-key|web-)/;
+const ASKED_FOR = /^x-container-(meta-(access-control-|temp-url-key|web-)|sysmeta-s3-lifecycle$)/;
 const SITE = 'x-container-meta-web-';
 
 interface Remembered {

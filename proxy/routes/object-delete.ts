@@ -1,9 +1,12 @@
 import { removeObject } from '../actions/change-object.ts';
 import type { ObjectName } from '../actions/read-object.ts';
-import { removeExpiring } from '../actions/remove-expired.ts';
+import { removeAsOf, removeExpiring } from '../actions/remove-expired.ts';
 import { refusal } from '../errors.ts';
 import { openContainer } from './object-access.ts';
 import type { Route, Services } from './route.ts';
+
+/** Of a daemon's DELETE: a timestamp; an object that was written since stays. */
+export const AS_OF_HEADER = 'x-backend-as-of';
 
 export const deleteObject: Route = {
   asksAcl: true,
@@ -11,7 +14,9 @@ export const deleteObject: Route = {
     const name = await openContainer(request, services, grant, 'writeAcl');
     if (!name) throw refusal(404);
     const ifDeleteAt = request.headers['x-if-delete-at'];
+    const asOf = request.headers[AS_OF_HEADER];
     if (ifDeleteAt !== undefined) await deleteExpiring(services, name, ifDeleteAt);
+    else if (asOf !== undefined) await deleteAsOf(services, name, asOf);
     else if (!(await removeObject(services.cluster, name)).existed) throw refusal(404);
     return { status: 204, headers: {} };
   },
@@ -22,4 +27,9 @@ async function deleteExpiring({ cluster }: Services, name: ObjectName, ifDeleteA
   if (!/^\s*\d{1,15}\s*$/.test(ifDeleteAt)) throw refusal(400, { body: 'Bad X-If-Delete-At header value' });
   if ((await removeExpiring(cluster, name, Number(ifDeleteAt))) === 'changed')
     throw refusal(412, { body: 'X-If-Delete-At and X-Delete-At do not match' });
+}
+
+/** @throws ApiError 412: there is none, or a newer one. */
+async function deleteAsOf({ cluster }: Services, name: ObjectName, asOf: string): Promise<void> {
+  if ((await removeAsOf(cluster, name, asOf)) === 'changed') throw refusal(412);
 }

@@ -35,3 +35,12 @@ export const MOST_TAG_VALUE = 256;
 export const MOST_STORED_SETTING_BYTES = 8 << 10;
 
 export const MOST_CORS_RULES = 100;
+
+export const MOST_LIFECYCLE_RULES = 100;
+export const MOST_RULE_ID = 255;
+/** Days of a rule, and versions that one may keep. Spec: Amazon S3, "Lifecycle configuration elements". */
+export const MOST_RULE_DAYS = 2 ** 31 - 1;
+export const MOST_KEPT_VERSIONS = 100;
+/** A walk through a bucket: rows of one page, and objects that it removes at a time. */
+export const LIFECYCLE_PAGE_ROWS = 1000;
+export const LIFECYCLE_CONCURRENCY = 4;

@@ -26,6 +26,8 @@ export interface S3Services {
   readonly containers: KnownContainers;
   readonly clock: Clock;
   readonly region: string;
+  /** Notes that a bucket gets lifecycle rules, before it does. @throws ApiError 503. */
+  noteLifecycle(account: string, bucket: string): Promise<void>;
   /** Smallest part but the last, bytes. */
   readonly leastPartBytes: number;
 }

@@ -1,11 +1,13 @@
 import { concurrently } from '../features/concurrently.ts';
+import { DELETE_MARKER } from '../features/versions-archive.ts';
 import { VERSIONS_CONTAINER } from '../features/versions-settings.ts';
 import { MOST_MANIFEST_BYTES, SUBREQUEST_CONCURRENCY } from '../limits.ts';
 import { readWhole } from '../message.ts';
 import { S3_ETAG } from './headers.ts';
+import { MOST_LISTED } from './limits.ts';
 import type { S3Request, S3Services } from './message.ts';
 import { partsContainer } from './names.ts';
-import { ask, askHead, askIfThere } from './object-api.ts';
+import { ask, askHead, askIfThere, listRows } from './object-api.ts';
 import { versionQuery } from './versions.ts';
 
 interface DoomedObject {
@@ -45,6 +47,40 @@ async function partsOf(
   // What is overwritten, or deleted without an id, lives on as a version.
   const known = await services.containers.find(request.account, bucket);
   if (known?.settings[VERSIONS_CONTAINER] && version === undefined) return [];
+  return partsOfVersion(request, services, { bucket, key, version });
+}
+
+/**
+ * Parts that the object of a key is made of, or one of its versions: those of an upload that was completed, even if a crash has left the
+ * upload itself behind.
+ */
+export async function partsInUse(
+  request: S3Request,
+  services: S3Services,
+  { bucket, key }: { bucket: string; key: string },
+): Promise<ReadonlySet<string>> {
+  const known = await services.containers.find(request.account, bucket);
+  if (!known?.settings[VERSIONS_CONTAINER]) return new Set(await partsOfVersion(request, services, { bucket, key }));
+  const parts = new Set<string>();
+  for (let marker: Record<string, string> = {}; ; ) {
+    const query = { versions: '', prefix: key, limit: String(MOST_LISTED), ...marker };
+    const page = await listRows(request, services, query, bucket);
+    for (const row of page.filter(({ name, content_type: type }) => name === key && type !== DELETE_MARKER))
+      for (const part of await partsOfVersion(request, services, { bucket, key, version: row.version_id }))
+        parts.add(part);
+    const last = page.at(-1);
+    // The names that go on after the key come after all of its versions.
+    if (page.length < MOST_LISTED || last?.name !== key) return parts;
+    marker = { marker: key, version_marker: last.version_id ?? 'null' };
+  }
+}
+
+async function partsOfVersion(
+  request: S3Request,
+  services: S3Services,
+  { bucket, key, version }: DoomedObject,
+): Promise<string[]> {
+  const container = partsContainer(bucket);
   const what = { container: bucket, object: key };
   const query = versionQuery(version);
   const headers = await askIfThere(request, services, { method: 'HEAD', ...what, query });

@@ -8,9 +8,12 @@ import {
   CreateBucketCommand,
   CreateMultipartUploadCommand,
   DeleteObjectsCommand,
+  GetBucketLifecycleConfigurationCommand,
   GetObjectCommand,
+  type LifecycleRule,
   ListBucketsCommand,
   ListObjectsV2Command,
+  PutBucketLifecycleConfigurationCommand,
   PutObjectCommand,
   S3Client,
   UploadPartCommand,
@@ -37,8 +40,10 @@ describe('the S3 API', () => {
   const large = randomBytes(12_000_000);
 
   beforeAll(async () => {
-    martlet = await Martlet.start();
     folder = await mkdtemp(join(tmpdir(), 'martlet-s3-'));
+    const config = join(folder, 'martlet.yaml');
+    await writeFile(config, 'proxy:\n  lifecycle_interval: 1\n');
+    martlet = await Martlet.start({ args: ['--config', config] });
     keys = await openstack<KeyPair>(martlet, ['ec2', 'credentials', 'create']);
     await writeFile(join(folder, 'large.bin'), large);
     await cp(TREE, join(folder, 'tree'), { recursive: true, filter: (path) => !path.includes('__pycache__') });
@@ -91,6 +96,29 @@ describe('the S3 API', () => {
     expect((await s3.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } }))).Deleted).toHaveLength(2);
     expect((await s3.send(new ListObjectsV2Command({ Bucket }))).KeyCount).toBe(0);
     expect((await client(martlet, 'swift', ['list', `${Bucket}+segments`])).stdout).toBe('');
+  });
+
+  it('keeps lifecycle rules, and removes by them what is due', async () => {
+    const s3 = sdk();
+    const Bucket = 'ruled';
+    await s3.send(new CreateBucketCommand({ Bucket }));
+    for (const Key of ['logs/1', 'kept']) await s3.send(new PutObjectCommand({ Bucket, Key, Body: 'x' }));
+    const Rules: LifecycleRule[] = [
+      { ID: 'r', Status: 'Enabled', Filter: { Prefix: 'logs/' }, Expiration: { Date: new Date('2020-01-01') } },
+      {
+        ID: 'u',
+        Status: 'Enabled',
+        Filter: { Prefix: '' },
+        AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
+      },
+    ];
+    await s3.send(new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules } }));
+    expect((await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket }))).Rules).toEqual(Rules);
+    await expect
+      .poll(async () => (await s3.send(new ListObjectsV2Command({ Bucket }))).Contents?.map(({ Key }) => Key), {
+        timeout: 20_000,
+      })
+      .toEqual(['kept']);
   });
 
   it('takes what Debian’s boto3 sends, by both signatures, in headers and in URLs', async () => {

@@ -17,19 +17,21 @@ export const deleteObject: Operation = async (request, services) => {
 /**
  * With its parts, where it was uploaded in some.
  *
+ * @param what `headers`: for the object API.
  * @returns what the answer says of versions.
  * @throws ApiError; never for a key or version that is not there.
  */
 export async function removeObject(
   request: S3Request,
   services: S3Services,
-  what: { bucket: string; key: string; version?: string | undefined },
+  what: { bucket: string; key: string; version?: string | undefined; headers?: Headers },
 ): Promise<Headers> {
-  const { bucket, key, version } = what;
+  const { bucket, key, version, headers: sent = {} } = what;
   return withRemovalOfParts(request, services, what, async () => {
     try {
       const query = versionQuery(version);
-      const headers = await askHead(request, services, { method: 'DELETE', container: bucket, object: key, query });
+      const target = { container: bucket, object: key, query, headers: sent };
+      const headers = await askHead(request, services, { method: 'DELETE', ...target });
       const isMarker = version === undefined && headers[VERSION_ID] !== undefined;
       return { ...versionHeaders(headers), ...(isMarker ? { 'x-amz-delete-marker': 'true' } : {}) };
     } catch (error) {

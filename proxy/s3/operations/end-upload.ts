@@ -6,24 +6,27 @@ import type { Operation } from '../message.ts';
 import { bucketOf, partsContainer } from '../names.ts';
 import { askHead, askIfThere, listRows } from '../object-api.ts';
 import { ownerXml } from '../owner.ts';
-import { removeParts } from '../parts.ts';
+import { partsInUse, removeParts } from '../parts.ts';
 import { isoTimeOfRow } from '../times.ts';
 import { findUpload, listParts, partObject, uploadObject, uploadOfRequest } from '../uploads.ts';
 import { element, elementIf, xmlAnswer } from '../xml/write.ts';
 import { askedOf, etagOfRow } from './list-objects.ts';
 
-/** The upload first: no part comes after it. Parts that were on their way are removed by asking again. Spec: AbortMultipartUpload. */
+/**
+ * The upload first: no part comes after it. Parts that were on their way are removed by asking again. What the object is made of stays: a
+ * crash may have left an upload that was completed.
+ *
+ * Spec: AbortMultipartUpload.
+ */
 export const abortUpload: Operation = async (request, services) => {
   const upload = uploadOfRequest(request);
   await findUpload(request, services, upload);
   const container = partsContainer(upload.bucket);
   await askIfThere(request, services, { method: 'DELETE', container, object: uploadObject(upload) });
   const parts = await listParts(request, services, upload);
-  await removeParts(
-    request,
-    services,
-    parts.map(({ number }) => partObject(upload, number)),
-  );
+  const inUse = await partsInUse(request, services, upload);
+  const names = parts.map(({ number }) => partObject(upload, number)).filter((name) => !inUse.has(name));
+  await removeParts(request, services, names);
   return { status: 204, headers: {}, body: contentOf('') };
 };
 

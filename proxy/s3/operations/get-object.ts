@@ -1,6 +1,7 @@
 import { contentOf, type Headers, type ProxyResponse } from '../../message.ts';
 import { s3Error } from '../errors.ts';
 import { shownHeaders } from '../headers.ts';
+import { expirationHeader } from '../lifecycle/due.ts';
 import type { Operation, S3Request, S3Services } from '../message.ts';
 import { objectOf } from '../names.ts';
 import { type Ask, ask } from '../object-api.ts';
@@ -29,12 +30,23 @@ export const getObject: Operation = async (request, services) => {
   Object.assign(headers, versionHeaders(answer.headers));
   const count = answer.headers[PARTS_COUNT];
   if (count !== undefined) headers[PARTS_COUNT] = count;
+  Object.assign(headers, await expirationOf(request, services, answer.headers));
   if (answer.status === 304) {
     await answer.body?.close();
     return { status: 304, headers, body: contentOf('') };
   }
   return { ...answer, headers: { ...headers, ...overridesOf(request) } };
 };
+
+/** Rules about expiration are about current objects. */
+async function expirationOf(request: S3Request, services: S3Services, answer: Headers): Promise<Headers> {
+  const { bucket = '', key = '', account } = request;
+  const modifiedMs = Date.parse(answer['last-modified'] ?? '');
+  if (versionOf(request) !== undefined || Number.isNaN(modifiedMs)) return {};
+  const size = /\/(\d+)$/.exec(answer['content-range'] ?? '')?.[1] ?? answer['content-length'];
+  const sizeBytes = size === undefined ? undefined : Number(size);
+  return expirationHeader(services, { account, container: bucket }, { key, sizeBytes, modifiedMs });
+}
 
 async function readObject(request: S3Request, services: S3Services): Promise<ProxyResponse> {
   const { bucket, key } = objectOf(request);

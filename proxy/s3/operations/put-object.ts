@@ -3,6 +3,7 @@ import { checkObjectAcl } from '../acl.ts';
 import type { Algorithm } from '../checksums/algorithms.ts';
 import { s3Error } from '../errors.ts';
 import { checksumHeaders, etagOf, etagOfContentMd5, storedChecksum, storedHeaders, TAGS } from '../headers.ts';
+import { expirationHeader } from '../lifecycle/due.ts';
 import { MOST_OBJECT_TAGS } from '../limits.ts';
 import type { Operation, S3Request } from '../message.ts';
 import { objectOf } from '../names.ts';
@@ -29,7 +30,13 @@ export const putObject: Operation = async (request, services) => {
       body: upload.body,
     });
     await answer.body?.close();
-    const told = { etag: etagOf(answer.headers), ...versionHeaders(answer.headers), ...upload.shown() };
+    const written = { key, sizeBytes: body.sizeBytes, modifiedMs: services.clock.nowMs() };
+    const told = {
+      etag: etagOf(answer.headers),
+      ...versionHeaders(answer.headers),
+      ...upload.shown(),
+      ...(await expirationHeader(services, { account: request.account, container: bucket }, written)),
+    };
     return { status: 200, headers: told, body: contentOf('') };
   });
 };

@@ -10,6 +10,7 @@ import { deleteObject } from './delete-object.ts';
 import { deleteObjects } from './delete-objects.ts';
 import { abortUpload, listPartsOfUpload, listUploads } from './end-upload.ts';
 import { getObject } from './get-object.ts';
+import { deleteLifecycle, getLifecycle, putLifecycle } from './lifecycle.ts';
 import { listBuckets } from './list-buckets.ts';
 import { listObjectsV1, listObjectsV2 } from './list-objects.ts';
 import { putObject } from './put-object.ts';
@@ -41,7 +42,7 @@ const BUCKET_PARTS: Readonly<Record<string, Verbs>> = {
   notification: { GET: fixed('NotificationConfiguration') },
   requestPayment: { GET: fixed('RequestPaymentConfiguration', ['Payer', 'BucketOwner']) },
   accelerate: { GET: fixed('AccelerateConfiguration') },
-  lifecycle: { GET: absent('NoSuchLifecycleConfiguration') },
+  lifecycle: { GET: getLifecycle, PUT: putLifecycle, DELETE: deleteLifecycle },
   policy: { GET: absent('NoSuchBucketPolicy') },
   website: { GET: absent('NoSuchWebsiteConfiguration') },
   replication: { GET: absent('ReplicationConfigurationNotFoundError') },

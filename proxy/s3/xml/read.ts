@@ -6,6 +6,8 @@ import { MOST_XML_BYTES, MOST_XML_DEPTH } from '../limits.ts';
 /** An element: its text, and its children by name without prefix. */
 export interface XmlElement {
   readonly text: string;
+  /** Of its children, each once. */
+  readonly names: readonly string[];
   all(name: string): readonly XmlElement[];
   one(name: string): XmlElement | undefined;
   /** Text of the one child; undefined where there is none. */
@@ -95,7 +97,7 @@ function elementOf(nodes: readonly Node[]): XmlElement {
     }
   }
   const all = (name: string): readonly XmlElement[] => children.get(name) ?? [];
-  return { text, all, one: (name) => all(name)[0], textOf: (name) => all(name)[0]?.text };
+  return { text, names: [...children.keys()], all, one: (name) => all(name)[0], textOf: (name) => all(name)[0]?.text };
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };

@@ -113,7 +113,7 @@ describe('a request', () => {
 
   it('for what is not built is refused, never half done', async () => {
     for (const [method, path] of [
-      ['PUT', '/bucket?lifecycle='],
+      ['PUT', '/bucket?website='],
       ['PUT', '/bucket?policy='],
       ['PUT', '/bucket?object-lock='],
       ['PUT', '/bucket?encryption='],

@@ -1,0 +1,86 @@
+import type { Timestamp } from '../../common/timestamp.ts';
+import { type ObjectRow, rowsOfChunk } from '../../container-server/contract.ts';
+import type { Cluster } from '../backend/cluster.ts';
+import { writeToReplicas } from '../backend/replicas.ts';
+import { isRefusal } from '../errors.ts';
+import { listObjects } from './read-listing.ts';
+import { putContainer } from './write-listing.ts';
+
+/**
+ * Notes that daemons work through: rows, without objects, in containers of an account that no client has. Their names say everything.
+ */
+export interface NotesContainer {
+  account: string;
+  container: string;
+}
+
+const MD5_OF_NOTHING = 'd41d8cd98f00b204e9800998ecf8427e';
+
+/** Durable on a quorum when it resolves. The container is made where there is none. @throws ApiError 503. */
+export async function noteRows(cluster: Cluster, where: NotesContainer, names: readonly string[]): Promise<void> {
+  const note = () =>
+    applyRows(
+      cluster,
+      where,
+      names.map((name) => liveRow(cluster, name)),
+    );
+  try {
+    await note();
+  } catch (error) {
+    if (!isRefusal(error, 'ContainerNotFound')) throw error;
+    await putContainer(cluster, { ...where, metadata: {}, policyIndex: undefined, accountMetadata: {} });
+    await note();
+  }
+}
+
+/** Crosses a note out, unless it was made after `timestamp`. @throws ApiError 503. */
+export async function forgetRow(
+  cluster: Cluster,
+  where: NotesContainer,
+  name: string,
+  timestamp: Timestamp,
+): Promise<void> {
+  await applyRows(cluster, where, [{ name, timestamp, deleted: true }]);
+}
+
+/** Names of a container's notes after `marker`, in their order; none where there is no such container. @throws ApiError 503. */
+export async function notedRows(
+  cluster: Cluster,
+  { account, container }: NotesContainer,
+  marker: string,
+  limit: number,
+): Promise<string[]> {
+  return namesOf((await listObjects(cluster, account, container, { ...EVERYTHING, marker, limit }))?.page);
+}
+
+/** Of a listing without bounds of its own. */
+export const EVERYTHING = { prefix: '', delimiter: '', endMarker: '', reverse: false };
+
+export function namesOf(page: { chunks: readonly Uint8Array[]; release?(): void } | undefined): string[] {
+  const rows = page?.chunks.flatMap(rowsOfChunk) ?? [];
+  page?.release?.();
+  return rows.map((row) => (JSON.parse(row) as { name: string }).name);
+}
+
+function liveRow(cluster: Cluster, name: string): ObjectRow {
+  const timestamp = cluster.timestamps.next();
+  return {
+    name,
+    deleted: false,
+    timestamp,
+    contentType: 'text/plain',
+    contentTypeTimestamp: timestamp,
+    metadataTimestamp: timestamp,
+    etag: MD5_OF_NOTHING,
+    sizeBytes: 0,
+  };
+}
+
+async function applyRows(cluster: Cluster, where: NotesContainer, rows: readonly ObjectRow[]): Promise<void> {
+  const { account, container } = where;
+  const { container: ring } = cluster.rings;
+  const partition = ring.partitionOf(account, container);
+  await writeToReplicas(cluster, ring, partition, (device) =>
+    cluster.listingStoreAt(device).applyObjectRows({ device: device.device, partition, account, container }, rows),
+  );
+}

@@ -1,0 +1,98 @@
+import type { Logger } from '../../common/log.ts';
+import { forgetLifecycle, LIFECYCLE_SHARES, notedLifecycles } from '../actions/note-lifecycle.ts';
+import type { Cluster } from '../backend/cluster.ts';
+import { EXPIRER_CONTAINERS_PER_PAGE, EXPIRER_GRACE_SECONDS } from '../limits.ts';
+import { requestOfRules } from '../s3/lifecycle/caller.ts';
+import { type SweepCount, sweepBucket } from '../s3/lifecycle/sweep.ts';
+import type { S3Services } from '../s3/message.ts';
+
+export interface LifecycleDeps {
+  cluster: Cluster;
+  services: S3Services;
+  logger: Logger;
+  /** That may do everything in its own project. */
+  operatorRole: string;
+  /** From the end of one round to the next, ms. */
+  intervalMs: number;
+}
+
+/**
+ * Removes what the lifecycle rules of S3 buckets say is due.
+ *
+ * The node that has a bucket's first replica walks through it; the nodes of the others remove only what that one has left lying for long.
+ * A round that a crash ends is begun again: nothing is kept of where it was.
+ */
+export class Lifecycle {
+  private readonly deps: LifecycleDeps;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<unknown> = Promise.resolve();
+  private isStopped = false;
+
+  constructor(deps: LifecycleDeps) {
+    this.deps = deps;
+  }
+
+  start(): void {
+    this.timer = setTimeout(() => {
+      this.running = this.round().finally(() => {
+        if (!this.isStopped) this.start();
+      });
+    }, this.deps.intervalMs);
+    this.timer.unref();
+  }
+
+  /** Resolves when nothing is under way any more: soon, for no new object is begun. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  /** Walks through all buckets that are noted. Never rejects. */
+  async round(): Promise<SweepCount> {
+    const { cluster, logger } = this.deps;
+    const done: SweepCount = { removed: 0, outdated: 0, failed: 0 };
+    try {
+      for (const share of LIFECYCLE_SHARES) {
+        for (let marker = ''; ; ) {
+          const page = await notedLifecycles(cluster, share, marker, EXPIRER_CONTAINERS_PER_PAGE);
+          for (const name of page) {
+            if (this.isStopped) return done;
+            await this.sweep(share, name, done);
+          }
+          if (page.length < EXPIRER_CONTAINERS_PER_PAGE) break;
+          marker = page.at(-1) ?? '';
+        }
+      }
+    } catch (error) {
+      logger.warn({ err: error }, 'the notes of buckets with lifecycle rules could not be read');
+    }
+    if (done.removed + done.failed > 0) logger.info(done, 'objects were removed by the rules of their buckets');
+    return done;
+  }
+
+  /** Never rejects: a bucket that cannot be read keeps no other from its turn. */
+  private async sweep(share: string, name: string, done: SweepCount): Promise<void> {
+    const { cluster, services, logger, operatorRole } = this.deps;
+    const [account = '', bucket = ''] = name.split('/');
+    const delay = this.delayOf(account, bucket);
+    if (delay === undefined) return;
+    const nowMs = cluster.clock.nowMs() - delay * 1000;
+    const request = { ...requestOfRules(account, bucket, { role: operatorRole, log: logger }), bucket };
+    try {
+      const isStopped = () => this.isStopped;
+      const hasRules = await sweepBucket({ request, services, nowMs, done, isStopped });
+      if (!hasRules) await forgetLifecycle(cluster, share, name);
+    } catch (error) {
+      logger.warn({ err: error, account, bucket }, 'a bucket with lifecycle rules could not be walked through');
+    }
+  }
+
+  /** How long after its moment something is this node's to remove, seconds; undefined: never. */
+  private delayOf(account: string, bucket: string): number | undefined {
+    const { rings, isLocal } = this.deps.cluster;
+    const [first, ...others] = rings.container.primaries(rings.container.partitionOf(account, bucket));
+    if (first && isLocal(first)) return 0;
+    return others.some((device) => isLocal(device)) ? EXPIRER_GRACE_SECONDS : undefined;
+  }
+}
