@@ -101,6 +101,44 @@ const ratelimit = Type.Object({
   account_blacklist: names([], 'Accounts (AUTH_…) all of whose requests are refused.'),
 });
 
+const containerSync = Type.Object(
+  {
+    realms: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          "File of realms, as Swift's container-sync-realms.conf: sections with key, key2 and cluster_<name> = endpoint; read at the start.",
+      }),
+    ),
+    current: Type.String({
+      default: '',
+      pattern: '^(//[^/]+/[^/]+)?$',
+      description: 'What this cluster is called, //realm/cluster, for /info.',
+    }),
+    allowed_hosts: names(
+      [],
+      'Hosts that a container may be synchronized to by URL, without a realm; none: no URL is allowed.',
+    ),
+    accept_keys: Type.Boolean({
+      default: false,
+      description: "Whether a cluster that shows a container's sync key may write to it without a realm's signature.",
+    }),
+    interval: Type.Number({
+      minimum: 1,
+      maximum: 86_400,
+      default: 300,
+      description: 'How long after one round the next one that tells other clusters of changes begins, seconds.',
+    }),
+    container_time: Type.Number({
+      minimum: 1,
+      maximum: 86_400,
+      default: 60,
+      description: 'How long one container may take of a round, seconds.',
+    }),
+  },
+  { description: 'Containers that are kept the same in several clusters.' },
+);
+
 const domainRemap = Type.Object({
   storage_domains: names(
     [],
@@ -260,6 +298,7 @@ export const proxyConfig = Type.Object({
     enabled: Type.Boolean({ default: false, description: 'Whether all writes are refused.' }),
     allow_deletes: Type.Boolean({ default: false, description: 'Whether deletes are not.' }),
   }),
+  container_sync: containerSync,
   domain_remap: domainRemap,
   cross_domain_policy: Type.String({
     default: '<allow-access-from domain="*" secure="false" />',

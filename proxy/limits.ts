@@ -56,6 +56,23 @@ export const MOST_ROWS_PER_NOTE = 100;
 /** How long a node leaves to another one what that one should do first. */
 export const EXPIRER_GRACE_SECONDS = 3_600;
 
+/** Realms of one file. */
+export const MOST_SYNC_REALMS = 1_000;
+/** What container sync takes of the machine: objects at a time, and what it holds in memory. */
+export const SYNC_CONCURRENCY = 4;
+export const SYNC_ROWS_PER_PAGE = 1_000;
+export const SYNC_CONTAINERS_PER_PAGE = 1_000;
+/** Objects whose last pushed version is remembered: they are not asked about again. */
+export const MOST_REMEMBERED_PUSHES = 10_000;
+/** Of one request to another cluster: until it is connected, and while nothing moves. */
+export const SYNC_CONNECT_TIMEOUT_MS = 5_000;
+export const SYNC_IDLE_TIMEOUT_MS = 60_000;
+/** Containers whose other side has failed, and how long one is left alone at most. */
+export const MOST_SYNC_BACKOFFS = 10_000;
+export const MOST_SYNC_BACKOFF_MS = 3_600_000;
+/** How long a note of a write waits for the write, which may be a long upload, and how far back a second walk looks. */
+export const SYNC_NOTE_GRACE_SECONDS = 86_400;
+
 export const MOST_BULK_DELETES = 10_000;
 export const MOST_FAILED_DELETES = 1_000;
 /** Objects up to this may stand for folders of a web site. */

@@ -54,6 +54,8 @@ export interface SignedGrant {
   readonly path: Required<ResourcePath>;
   /** Whose key it is: the account's or the container's. */
   readonly scope: 'account' | 'container';
+  /** Another cluster's: what it sends is taken as it is there, manifests and links too, which may come before what they lead to. */
+  readonly isSync?: true;
 }
 
 export interface RequestBody {

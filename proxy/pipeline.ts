@@ -3,6 +3,7 @@ import { archiveUpload } from './features/archive-upload.ts';
 import { bulkDelete } from './features/bulk-delete.ts';
 import { conditionalRange } from './features/conditional-range.ts';
 import { containerQuotas } from './features/container-quotas.ts';
+import { containerSync } from './features/container-sync.ts';
 import { copy } from './features/copy.ts';
 import { cors } from './features/cors.ts';
 import { dlo } from './features/dlo.ts';
@@ -16,6 +17,7 @@ import { readOnly } from './features/read-only.ts';
 import { slo } from './features/slo.ts';
 import { staticWeb } from './features/static-web.ts';
 import { symlink } from './features/symlink.ts';
+import { syncNotes } from './features/sync-notes.ts';
 import { tempUrl } from './features/temp-url.ts';
 import { versions } from './features/versions.ts';
 import { legacyVersions } from './features/versions-legacy.ts';
@@ -35,6 +37,7 @@ function swiftFeaturesOf(services: Services): readonly Feature[] {
     cors(services), //         what pages of other origins may do and see
     gatekeeper, //             nothing internal comes in or goes out
     listingFormat, //          rows become text, JSON or XML
+    containerSync(services), // another cluster's objects come as they are there
     bulkDelete, //             one request becomes many
     archiveUpload(services.maxFileBytes), // an archive becomes its files
     tempUrl(services), //      a signature allows what its bearer could not do
@@ -59,6 +62,7 @@ function objectFeaturesOf(services: Services, dialect: 'swift' | 's3'): readonly
     legacyVersions(services), // a PUT keeps what was there before, in a container of the client's choice
     versions(services), //     the same, as versions with ids
     symlink, //                a link becomes what it leads to
+    syncNotes(services), //    what another cluster is to be told of is noted
     encryption(services.encryption), // last: whoever is above sees plain objects, the devices ciphertext
   ];
 }
@@ -68,6 +72,8 @@ export interface Pipelines {
   readonly swift: Handler;
   /** Nobody strips what is internal here: only headers that `s3/` itself makes may come in, and go out. Listings come as rows. */
   readonly s3: Handler;
+  /** Objects as they are kept but plain: for daemons, which are allowed what they ask for themselves. */
+  readonly own: Handler;
 }
 
 export function createPipelines(services: Services): Pipelines {
@@ -75,5 +81,9 @@ export function createPipelines(services: Services): Pipelines {
     features.reduceRight((next, feature) => feature(next), inner);
   const dispatch = createDispatcher(services);
   const objects = around(objectFeaturesOf(services, 'swift'), dispatch);
-  return { swift: around(swiftFeaturesOf(services), objects), s3: around(objectFeaturesOf(services, 's3'), dispatch) };
+  return {
+    swift: around(swiftFeaturesOf(services), objects),
+    s3: around(objectFeaturesOf(services, 's3'), dispatch),
+    own: around([symlink, encryption(services.encryption)], dispatch),
+  };
 }

@@ -18,6 +18,7 @@ import { KnownContainers } from './backend/known-containers.ts';
 import { createPolicies } from './backend/policies.ts';
 import { newRateMemory, RateSlots } from './backend/rate-slots.ts';
 import type { ProxyConfig } from './config.ts';
+import { ContainerSyncer } from './daemons/container-sync.ts';
 import { Expirer } from './daemons/expirer.ts';
 import { Lifecycle } from './daemons/lifecycle.ts';
 import { type EncryptionOptions, Keyring } from './encryption/keyring.ts';
@@ -31,6 +32,7 @@ import { createObjectApi } from './http/object-api.ts';
 import { serverFactory } from './http/server.ts';
 import { newTransactionId, TRANSACTION_ID_HEADERS } from './http/transaction-id.ts';
 import { MOST_PLAIN_BODY_BYTES } from './limits.ts';
+import type { Handler } from './message.ts';
 import { createPipelines } from './pipeline.ts';
 import { createStraightWay } from './plain/straight-way.ts';
 import { type LegacyIdentity, legacyLogin } from './routes/auth-v1.ts';
@@ -39,6 +41,8 @@ import { capabilities } from './routes/info.ts';
 import type { Services } from './routes/route.ts';
 import { createS3Api } from './s3/api.ts';
 import type { S3Services } from './s3/message.ts';
+import { createSyncPeer } from './sync/peer.ts';
+import type { SyncRealms } from './sync/realms.ts';
 
 export interface ProxyDeps {
   config: ProxyConfig;
@@ -63,6 +67,8 @@ export interface ProxyDeps {
   identity: LegacyIdentity;
   /** What the file `proxy.encryption.root_secrets` holds; undefined where there is none. */
   rootSecrets?: RootSecrets | undefined;
+  /** What the file `proxy.container_sync.realms` holds; unless given, none. */
+  syncRealms?: SyncRealms;
   /** Needed where a storage policy codes bodies. */
   erasure?: ErasureCodec | undefined;
   /** Whether this one, of all that share a node, removes what has expired. */
@@ -79,6 +85,7 @@ export function buildProxy(deps: ProxyDeps): Service {
   const expirer = deps.removesExpired
     ? new Expirer({ ...services, logger, intervalMs: config.expirer_interval * 1000 })
     : undefined;
+  const syncer = deps.removesExpired ? syncerOf(services, pipelines.own) : undefined;
   let isClosing = false;
   const clientTimeoutMs = config.client_timeout * 1000;
   const verifyNow = (token: string) => deps.verifier.verifyNow?.(token);
@@ -120,7 +127,7 @@ export function buildProxy(deps: ProxyDeps): Service {
   app.addHook('preClose', async () => {
     isClosing = true;
   });
-  app.get('/info', async () => capabilities(services.cluster.policies, config));
+  app.get('/info', async () => capabilities(services.cluster.policies, config, services.syncRealms));
   app.get('/crossdomain.xml', async (_request, reply) =>
     reply.type('application/xml; charset=UTF-8').send(crossDomainPolicy(config.cross_domain_policy)),
   );
@@ -139,9 +146,10 @@ export function buildProxy(deps: ProxyDeps): Service {
     async start() {
       expirer?.start();
       lifecycle?.start();
+      syncer?.start();
     },
     async stop() {
-      await Promise.all([expirer?.stop(), lifecycle?.stop()]);
+      await Promise.all([expirer?.stop(), lifecycle?.stop(), syncer?.stop()]);
       await api.idle();
     },
   };
@@ -186,6 +194,7 @@ export function servicesOf(deps: ProxyDeps): Services {
     rates: new RateSlots(deps.rateMemory ?? newRateMemory()),
     config,
     encryption: encryptionOf(deps),
+    syncRealms: deps.syncRealms ?? {},
     objects: createPolicyObjects(cluster, deps.erasure),
     maxFileBytes: config.max_file_size,
   };
@@ -194,6 +203,21 @@ export function servicesOf(deps: ProxyDeps): Services {
 function lifecycleOf({ config, logger }: ProxyDeps, { cluster }: Services, services: S3Services): Lifecycle {
   const intervalMs = config.lifecycle_interval * 1000;
   return new Lifecycle({ cluster, services, logger, operatorRole: config.operator_roles[0] ?? '', intervalMs });
+}
+
+/** None where there is nobody to synchronize with. */
+function syncerOf(services: Services, objects: Handler): ContainerSyncer | undefined {
+  const { cluster, config, syncRealms } = services;
+  const { allowed_hosts: hosts, interval, container_time: sliceSeconds } = config.container_sync;
+  if (hosts.length === 0 && Object.keys(syncRealms).length === 0) return undefined;
+  return new ContainerSyncer({
+    ...services,
+    objects,
+    peer: createSyncPeer(),
+    logger: cluster.logger,
+    intervalMs: interval * 1000,
+    sliceMs: sliceSeconds * 1000,
+  });
 }
 
 function encryptionOf({ config, rootSecrets }: ProxyDeps): EncryptionOptions {

@@ -7,6 +7,7 @@ import { openTakenRows, type TakenRows } from '../../container-server/taken-rows
 import { openDeviceShare } from '../../object-server/engine/shared-state.ts';
 import { newRateMemory } from '../../proxy/backend/rate-slots.ts';
 import type { RootSecrets } from '../../proxy/encryption/root-secrets.ts';
+import type { SyncRealms } from '../../proxy/sync/realms.ts';
 import { createNodeDirectory } from '../node-directory.ts';
 import type { NodeRings } from '../node-rings.ts';
 import type { MainCalls } from '../workers/contract.ts';
@@ -66,7 +67,12 @@ export async function startDataPath(
   node: TrustingNode,
   rings: NodeRings | undefined,
   listings: NodeListings,
-  options: { serveObjects: boolean; rootSecrets: RootSecrets | undefined; onDeath: (error: Error) => void },
+  options: {
+    serveObjects: boolean;
+    rootSecrets: RootSecrets | undefined;
+    syncRealms: SyncRealms;
+    onDeath: (error: Error) => void;
+  },
 ): Promise<Running> {
   const { config } = node;
   const pool: WorkerPool = startWorkers(
@@ -79,6 +85,7 @@ export async function startDataPath(
       rings,
       proxy: config.proxy,
       rootSecrets: options.rootSecrets,
+      syncRealms: options.syncRealms,
       objectServer: config['object-server'],
       epoch: node.epoch.buffer,
       containerChanges: listings.changes.buffer,

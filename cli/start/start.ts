@@ -22,6 +22,7 @@ import { holdOtherNodes, loadRings } from '../node-rings.ts';
 import { assertPortsFree, BASE_PORTS, type PortName } from '../ports.ts';
 import { loadRootSecrets } from '../root-secrets-file.ts';
 import { parseOnly, type ServiceName } from '../services.ts';
+import { loadSyncRealms } from '../sync-realms-file.ts';
 import { startCompute } from './compute.ts';
 import { makeAccounts, makeNodeFolder, writeWayIn } from './first-start.ts';
 import { bootstrapIdentity, startIdentity } from './identity.ts';
@@ -111,6 +112,7 @@ async function startAll(plan: StartPlan): Promise<void> {
   const rings = services.has('proxy') ? await loadRings(dataPathRings(folder.path), config.proxy.policies) : undefined;
   if (services.has('proxy') && needsErasureCodec(config.proxy.policies)) await loadErasureCodec(); // said here, not by a thread
   const rootSecrets = services.has('proxy') ? await loadRootSecrets(config.proxy.encryption.root_secrets) : undefined;
+  const syncRealms = services.has('proxy') ? await loadSyncRealms(config.proxy.container_sync.realms) : {};
   const storesObjects = services.has('object-server') || services.has('container-server') || services.has('proxy');
   if (storesObjects) {
     const listings = await openListings(trusting);
@@ -120,7 +122,12 @@ async function startAll(plan: StartPlan): Promise<void> {
     if (services.has('proxy') || services.has('object-server')) {
       const serveObjects = servesNodes && services.has('object-server');
       running.push(
-        await startDataPath(trusting, rings, listings, { serveObjects, rootSecrets, onDeath: options.onDeath }),
+        await startDataPath(trusting, rings, listings, {
+          serveObjects,
+          rootSecrets,
+          syncRealms,
+          onDeath: options.onDeath,
+        }),
       );
     }
   }

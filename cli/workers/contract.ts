@@ -7,6 +7,7 @@ import type { LocalListingStore } from '../../container-server/store.ts';
 import type { ObjectServerConfig } from '../../object-server/config.ts';
 import type { ProxyConfig } from '../../proxy/config.ts';
 import type { RootSecrets } from '../../proxy/encryption/root-secrets.ts';
+import type { SyncRealms } from '../../proxy/sync/realms.ts';
 import type { ClusterSecrets } from '../cluster-secrets.ts';
 import type { NodeFile } from '../node-file.ts';
 import type { NodeRings } from '../node-rings.ts';
@@ -24,6 +25,8 @@ export interface DataWorkerSetup {
   proxy: ProxyConfig;
   /** For encryption at rest; undefined where it is not configured. */
   rootSecrets: RootSecrets | undefined;
+  /** For container sync. */
+  syncRealms: SyncRealms;
   objectServer: ObjectServerConfig;
   /** Shared revocation count. */
   epoch: SharedArrayBuffer;

@@ -97,6 +97,7 @@ async function buildProxyService(): Promise<Service> {
     }),
     identity: { authUrl: setup.authUrl },
     rootSecrets: setup.rootSecrets,
+    syncRealms: setup.syncRealms,
     erasure: needsErasureCodec(setup.proxy.policies) ? await loadErasureCodec() : undefined,
     removesExpired: setup.index === 0,
     storageUrl: () => setup.publicProxyUrl,

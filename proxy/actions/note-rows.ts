@@ -16,13 +16,23 @@ export interface NotesContainer {
 
 const MD5_OF_NOTHING = 'd41d8cd98f00b204e9800998ecf8427e';
 
-/** Durable on a quorum when it resolves. The container is made where there is none. @throws ApiError 503. */
-export async function noteRows(cluster: Cluster, where: NotesContainer, names: readonly string[]): Promise<void> {
+/**
+ * Durable on a quorum when it resolves. The container is made where there is none.
+ *
+ * @param timestamp of the notes; one of now unless told.
+ * @throws ApiError 503.
+ */
+export async function noteRows(
+  cluster: Cluster,
+  where: NotesContainer,
+  names: readonly string[],
+  timestamp?: Timestamp,
+): Promise<void> {
   const note = () =>
     applyRows(
       cluster,
       where,
-      names.map((name) => liveRow(cluster, name)),
+      names.map((name) => liveRow(name, timestamp ?? cluster.timestamps.next())),
     );
   try {
     await note();
@@ -62,8 +72,7 @@ export function namesOf(page: { chunks: readonly Uint8Array[]; release?(): void 
   return rows.map((row) => (JSON.parse(row) as { name: string }).name);
 }
 
-function liveRow(cluster: Cluster, name: string): ObjectRow {
-  const timestamp = cluster.timestamps.next();
+function liveRow(name: string, timestamp: Timestamp): ObjectRow {
   return {
     name,
     deleted: false,

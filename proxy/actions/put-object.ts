@@ -32,6 +32,8 @@ export interface ObjectPut {
   mostBytes: number;
   /** What the object is known by, where its bytes lie elsewhere; the MD5 of its body unless told. */
   etag?: string;
+  /** Of a version that comes from another cluster; its own unless told. */
+  timestamp?: Timestamp;
 }
 
 export interface StoredObject {
@@ -48,10 +50,8 @@ export interface StoredObject {
  * @throws ApiError 404 (no such container), 408, 409, 412, 413, 422, 499, 503, 507.
  */
 export async function putObject(cluster: Cluster, put: ObjectPut): Promise<StoredObject> {
-  const { timestamp, uploads } = await writeWithTimestamp(cluster, async (drawn) => ({
-    timestamp: drawn,
-    uploads: await openUploads(cluster, put, drawn),
-  }));
+  const begin = async (drawn: Timestamp) => ({ timestamp: drawn, uploads: await openUploads(cluster, put, drawn) });
+  const { timestamp, uploads } = await writeWithTimestamp(cluster, begin, put.timestamp);
   try {
     const received = await transferBody({
       body: put.body,

@@ -39,7 +39,7 @@ export async function removeAsOf(cluster: Cluster, name: ObjectName, timestamp: 
 }
 
 /** What a replica knows of an object. */
-interface Version {
+export interface Version {
   timestamp: Timestamp;
   /** Undefined: it stays. */
   deleteAt: string | undefined;
@@ -49,6 +49,13 @@ interface Version {
 
 /** The newest that any replica has, one that nobody may read any more included. @throws ApiError 404, 503. */
 async function newestVersion(cluster: Cluster, name: ObjectName): Promise<Version> {
+  const newest = await findNewest(cluster, name);
+  if (!newest || newest.isDeleted) throw refusal(404);
+  return newest;
+}
+
+/** The same, or the tombstone; undefined: nobody knows anything. @throws ApiError 503. */
+export async function findNewest(cluster: Cluster, name: ObjectName): Promise<Version | undefined> {
   const ring = cluster.rings.object(name.policyIndex);
   const partition = ring.partitionOf(name.account, name.container, name.object);
   const primaries = ring.primaries(partition);
@@ -78,6 +85,6 @@ async function newestVersion(cluster: Cluster, name: ObjectName): Promise<Versio
   });
   const versions = (await Promise.all(asked)).filter((version) => version !== undefined);
   const [newest] = versions.toSorted((left, right) => (left.timestamp < right.timestamp ? 1 : -1));
-  if (newest && !newest.isDeleted) return newest;
-  throw newest || absent >= quorumOf(primaries.length) ? refusal(404) : refusal(503, { cause: failure });
+  if (!newest && absent < quorumOf(primaries.length)) throw refusal(503, { cause: failure });
+  return newest;
 }

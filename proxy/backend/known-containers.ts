@@ -15,7 +15,7 @@ export interface KnownContainer {
   readonly isPlain: boolean;
   /** Whether it is shown as a web site to who comes without a token. */
   readonly isSite: boolean;
-  /** What features keep in its metadata: names that FEATURE_SETTING matches. Secrets are among them: never logged. */
+  /** What features keep in its metadata: names that FEATURE_SETTING or SYNC_SETTING matches. Secrets are among them: never logged. */
   readonly settings: Metadata;
   /** By object replica (modulo): where its listing row goes. The same objects for every write. */
   readonly reports: readonly ListingReport[];
@@ -28,6 +28,9 @@ export interface KnownContainer {
 const FEATURE_SETTING = /^x-container-(sysmeta-(?!s3-(?!lifecycle$))|meta-(quota-|web-|access-control-|temp-url-key))/;
 /** Of these the ones that matter only to requests whose query or headers ask for their feature, and to who visits a site. */
 const ASKED_FOR = /^x-container-(meta-(access-control-|temp-url-key|web-)|sysmeta-s3-lifecycle$)/;
+/** Writes to a container with the one are told to another cluster; the other matters to what that one sends. */
+const SYNC_SETTING = /^x-container-sync-(to|key)$/;
+const SYNC_KEY = 'x-container-sync-key';
 const SITE = 'x-container-meta-web-';
 
 interface Remembered {
@@ -88,12 +91,12 @@ export class KnownContainers {
   }
 
   private knownOf({ policyIndex, metadata }: ContainerInfo, partition: number): KnownContainer {
-    const settings = Object.entries(metadata).filter(([name, value]) => value !== '' && FEATURE_SETTING.test(name));
+    const settings = Object.entries(metadata).filter(([name, value]) => value !== '' && isSetting(name));
     return {
       policyIndex,
       readAcl: parseAcl(metadata['x-container-read']),
       writeAcl: parseAcl(metadata['x-container-write']),
-      isPlain: settings.every(([name]) => ASKED_FOR.test(name)),
+      isPlain: settings.every(([name]) => ASKED_FOR.test(name) || name === SYNC_KEY),
       isSite: settings.some(([name]) => name.startsWith(SITE)),
       settings: Object.fromEntries(settings),
       reports: this.reportsOf(partition, policyIndex),
@@ -105,4 +108,8 @@ export class KnownContainers {
     if (!policies.byIndex(policyIndex)) return [];
     return reportsOfPartition(rings.container, partition, rings.object(policyIndex).replicaCount);
   }
+}
+
+function isSetting(name: string): boolean {
+  return FEATURE_SETTING.test(name) || SYNC_SETTING.test(name);
 }

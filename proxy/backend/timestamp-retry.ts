@@ -7,9 +7,15 @@ import type { Cluster } from './cluster.ts';
  * Makes a write with a timestamp of its own, again with a later one where a replica already has a newer version: this
  * client came after that one. A version further ahead than clocks may differ is not chased.
  *
+ * @param given of a version that is made elsewhere: it has no other.
  * @throws ApiError 409 when the newer version cannot be passed.
  */
-export async function writeWithTimestamp<T>(cluster: Cluster, write: (timestamp: Timestamp) => Promise<T>): Promise<T> {
+export async function writeWithTimestamp<T>(
+  cluster: Cluster,
+  write: (timestamp: Timestamp) => Promise<T>,
+  given?: Timestamp,
+): Promise<T> {
+  if (given !== undefined) return write(given);
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await write(cluster.timestamps.next());

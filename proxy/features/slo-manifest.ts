@@ -141,3 +141,29 @@ export function manifestEtag(segments: readonly StoredSegment[]): string {
   }
   return digest.digest('hex');
 }
+
+/** @returns undefined for what is no manifest in the form that is stored. */
+export function parseStoredManifest(text: string): StoredSegment[] | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return Array.isArray(parsed) && parsed.length > 0 && parsed.every(isStoredSegment) ? parsed : undefined;
+}
+
+function isStoredSegment(value: unknown): value is StoredSegment {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, bytes, hash, range, data } = value as {
+    name?: unknown;
+    bytes?: unknown;
+    hash?: unknown;
+    range?: unknown;
+    data?: unknown;
+  };
+  if (data !== undefined) return typeof data === 'string';
+  const isRange = range === undefined || (typeof range === 'string' && /^\d{1,15}-\d{1,15}$/.test(range));
+  const isName = typeof name === 'string' && name.split('/').length > 2;
+  return isName && Number.isSafeInteger(bytes) && Number(bytes) >= 0 && typeof hash === 'string' && isRange;
+}

@@ -19,7 +19,14 @@ import { type BulkReport, renderReport, reportType } from './bulk-report.ts';
 import { concurrently } from './concurrently.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { satisfiableRanges } from './ranges.ts';
-import { manifestEtag, parseManifest, type SentSegment, type StoredSegment, segmentLength } from './slo-manifest.ts';
+import {
+  manifestEtag,
+  parseManifest,
+  parseStoredManifest,
+  type SentSegment,
+  type StoredSegment,
+  segmentLength,
+} from './slo-manifest.ts';
 
 type Problem = readonly [name: string, what: string];
 type ObjectSegment = Exclude<SentSegment, { data: Buffer }>;
@@ -177,25 +184,51 @@ function problemReport(request: ProxyRequest, problems: readonly Problem[]): Pro
   return { status: 400, headers: { 'content-type': contentType }, body: contentOf(body) };
 }
 
+/**
+ * A manifest as another cluster stores it: its segments may come later, so nobody asks for them.
+ *
+ * @throws ApiError 400 for what is no stored manifest, 411, 413.
+ */
+export async function putSyncedManifest(request: ProxyRequest, next: Handler): Promise<ProxyResponse> {
+  if (request.body.sizeBytes === undefined && request.headers['transfer-encoding'] === undefined) throw refusal(411);
+  const body = await collect(request.body.chunks(), 2 * MOST_MANIFEST_BYTES);
+  if (!body) throw refusal(413);
+  if (request.body.sizeBytes !== undefined && body.length !== request.body.sizeBytes) throw refusal(499);
+  const segments = parseStoredManifest(body.toString());
+  if (!segments) throw plainRefusal(400, 'This is no manifest of a static large object.');
+  return storeManifest({ ...request, query: new Map() }, body, segments, next);
+}
+
 async function store(request: ProxyRequest, segments: readonly StoredSegment[], next: Handler): Promise<ProxyResponse> {
   const etag = manifestEtag(segments);
   const claimed = request.headers['etag']?.replaceAll('"', '');
   if (claimed && claimed !== etag) throw refusal(422);
-  const sizeBytes = segments.reduce((sum, segment) => sum + segmentLength(segment), 0);
   const body = Buffer.from(JSON.stringify(segments));
   if (body.length > 2 * MOST_MANIFEST_BYTES) throw plainRefusal(413, `Manifest File > ${MOST_MANIFEST_BYTES} bytes`);
-  const bodyEtag = createHash('md5').update(body).digest('hex');
-  const s3Etag = request.headers[S3_ETAG_HEADER];
   const query = new Map(request.query);
   query.delete('multipart-manifest');
-  const response = await next({
+  const headers = { ...request.headers, etag: createHash('md5').update(body).digest('hex') };
+  const response = await storeManifest({ ...request, query, headers }, body, segments, next);
+  return { ...response, headers: { ...response.headers, etag: `"${etag}"` } };
+}
+
+/** @param body of the manifest as it is stored. */
+function storeManifest(
+  request: ProxyRequest,
+  body: Buffer,
+  segments: readonly StoredSegment[],
+  next: Handler,
+): Promise<ProxyResponse> {
+  const etag = manifestEtag(segments);
+  const sizeBytes = segments.reduce((sum, segment) => sum + segmentLength(segment), 0);
+  const bodyEtag = createHash('md5').update(body).digest('hex');
+  const s3Etag = request.headers[S3_ETAG_HEADER];
+  return next({
     ...request,
-    query,
     body: bodyOf(body),
     headers: {
       ...request.headers,
       'content-length': String(body.length),
-      etag: bodyEtag,
       'x-static-large-object': 'True',
       [SLO_ETAG_HEADER]: etag,
       [SLO_SIZE_HEADER]: String(sizeBytes),
@@ -203,5 +236,4 @@ async function store(request: ProxyRequest, segments: readonly StoredSegment[], 
       [LISTED_AS.etag]: `${bodyEtag}${s3Etag === undefined ? '' : `; s3_etag=${s3Etag}`}; slo_etag=${etag}; slo_size=${sizeBytes}`,
     },
   });
-  return { ...response, headers: { ...response.headers, etag: `"${etag}"` } };
 }

@@ -4,7 +4,7 @@ import type { Services } from '../routes/route.ts';
 import { changeRows, joinEtag, splitEtag } from './listing-rows.ts';
 import { deleteLargeObject } from './slo-delete.ts';
 import { readLargeObject, readManifestItself } from './slo-get.ts';
-import { putManifest } from './slo-put.ts';
+import { putManifest, putSyncedManifest } from './slo-put.ts';
 
 /**
  * Static large objects: a manifest that lists segments, each with its ETag and length, is read as one object.
@@ -18,6 +18,8 @@ export const slo =
       const { method, path, query, headers } = request;
       if (path.container === undefined) return next(request);
       if (path.object === undefined) return method === 'GET' ? withLargeEtags(await next(request)) : next(request);
+      if (request.context.signedGrant?.isSync)
+        return method === 'PUT' && headers['x-static-large-object'] ? putSyncedManifest(request, next) : next(request);
       const manifest = query.get('multipart-manifest');
       if (method === 'GET' || method === 'HEAD') {
         const response = await next(request);

@@ -53,7 +53,7 @@ export async function putSymlink(request: ProxyRequest, next: Handler): Promise<
     throw plainRefusal(400, 'Symlink cannot target itself');
   const etag = headers['x-symlink-target-etag']?.replace(/^"(.*)"$/, '$1');
   if (etag && /[;"\\]/.test(etag)) throw plainRefusal(400, 'Bad X-Symlink-Target-Etag format');
-  const known = etag ? await askTarget(request, path, etag, next) : undefined;
+  const known = etag ? await knownTarget(request, path, etag, next) : undefined;
   return next({ ...request, headers: linkHeaders(headers, target, known), body: NO_BODY });
 }
 
@@ -111,6 +111,19 @@ function parseAccount(text: string): string {
   if (!account) throw refusal(412, { body: 'Account name cannot be empty' });
   if (account.includes('/')) throw refusal(412, { body: 'Account name cannot contain slashes' });
   return account;
+}
+
+/** Of a link that comes from another cluster, its word is taken: the target may come later. */
+function knownTarget(
+  request: ProxyRequest,
+  path: { account: string; container: string; object: string },
+  etag: string,
+  next: Handler,
+): Promise<StaticTarget> | StaticTarget {
+  const { headers, context } = request;
+  const sizeBytes = headers['x-symlink-target-bytes'] ?? '';
+  if (!context.signedGrant?.isSync || !/^\d{1,15}$/.test(sizeBytes)) return askTarget(request, path, etag, next);
+  return { etag, sizeBytes, contentType: headers['content-type'] ?? '', listed: new Map() };
 }
 
 /** @throws ApiError 409, 401, 403, 503. */

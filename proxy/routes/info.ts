@@ -20,6 +20,7 @@ import {
   MOST_SYMLINK_HOPS,
 } from '../limits.ts';
 import { MOST_DELETED, MOST_LISTED, MOST_PART_NUMBER } from '../s3/limits.ts';
+import type { SyncRealms } from '../sync/realms.ts';
 
 /** The Swift whose behaviour this API follows. */
 const SWIFT_VERSION = '2.30.1';
@@ -29,7 +30,11 @@ const SWIFT_VERSION = '2.30.1';
  *
  * Spec: Object Storage API, "List activated capabilities".
  */
-export function capabilities(policies: Policies, config: ProxyConfig): Record<string, unknown> {
+export function capabilities(
+  policies: Policies,
+  config: ProxyConfig,
+  syncRealms: SyncRealms = {},
+): Record<string, unknown> {
   return {
     swift: {
       version: SWIFT_VERSION,
@@ -107,6 +112,7 @@ export function capabilities(policies: Policies, config: ProxyConfig): Record<st
           },
         }
       : {}),
+    ...(Object.keys(syncRealms).length > 0 ? { container_sync: { realms: shownRealms(syncRealms, config) } } : {}),
     ...(config.read_only.enabled ? { read_only: {} } : {}),
     staticweb: {},
     ratelimit: {
@@ -119,4 +125,18 @@ export function capabilities(policies: Policies, config: ProxyConfig): Record<st
     account_quotas: {},
     keystoneauth: {},
   };
+}
+
+/** Names only; which cluster this one is, where the configuration says so. */
+function shownRealms(realms: SyncRealms, config: ProxyConfig): Record<string, unknown> {
+  const current = config.container_sync.current.toUpperCase();
+  const shown = (realm: string, cluster: string) => (current === `//${realm}/${cluster}` ? { current: true } : {});
+  return Object.fromEntries(
+    Object.entries(realms)
+      .filter(([, { clusters }]) => Object.keys(clusters).length > 0)
+      .map(([realm, { clusters }]) => [
+        realm,
+        { clusters: Object.fromEntries(Object.keys(clusters).map((name) => [name, shown(realm, name)])) },
+      ]),
+  );
 }

@@ -96,7 +96,14 @@ export function metadataChange(
   return change;
 }
 
+const CONTAINER_SETTINGS: ReadonlySet<string> = new Set([
+  'x-container-read',
+  'x-container-write',
+  'x-container-sync-to',
+  'x-container-sync-key',
+]);
+
 function isStored(name: string, kind: 'account' | 'container'): boolean {
   if (name.startsWith(`x-${kind}-meta-`) || name.startsWith(`x-${kind}-sysmeta-`)) return true;
-  return kind === 'container' && (name === 'x-container-read' || name === 'x-container-write');
+  return kind === 'container' && CONTAINER_SETTINGS.has(name);
 }

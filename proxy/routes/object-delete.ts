@@ -1,7 +1,7 @@
-import { removeObject } from '../actions/change-object.ts';
+import { removeObject, removeVersion } from '../actions/change-object.ts';
 import type { ObjectName } from '../actions/read-object.ts';
 import { removeAsOf, removeExpiring } from '../actions/remove-expired.ts';
-import { refusal } from '../errors.ts';
+import { isRefusal, refusal } from '../errors.ts';
 import { openContainer } from './object-access.ts';
 import type { Route, Services } from './route.ts';
 
@@ -17,10 +17,24 @@ export const deleteObject: Route = {
     const asOf = request.headers[AS_OF_HEADER];
     if (ifDeleteAt !== undefined) await deleteExpiring(services, name, ifDeleteAt);
     else if (asOf !== undefined) await deleteAsOf(services, name, asOf);
-    else if (!(await removeObject(services.cluster, name)).existed) throw refusal(404);
+    else if (!(await remove(services, name, request.headers['x-timestamp'])).existed) throw refusal(404);
     return { status: 204, headers: {} };
   },
 };
+
+/** @param given of another cluster's tombstone (the gatekeeper strips a client's): what is newer stays. @throws ApiError 404, 409, 503. */
+async function remove(
+  { cluster }: Services,
+  name: ObjectName,
+  given: string | undefined,
+): Promise<{ existed: boolean }> {
+  if (given === undefined) return removeObject(cluster, name);
+  try {
+    return await removeVersion(cluster, name, given);
+  } catch (error) {
+    throw isRefusal(error, 'OlderVersion') ? refusal(409, { cause: error }) : error;
+  }
+}
 
 /** @throws ApiError 400, 404, 412: the object goes at another moment. */
 async function deleteExpiring({ cluster }: Services, name: ObjectName, ifDeleteAt: string): Promise<void> {

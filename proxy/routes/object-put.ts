@@ -21,6 +21,7 @@ export const putObject: Route = {
     const name = await openContainer(request, services, grant, 'writeAcl');
     if (!name) throw refusal(404);
     checkLength(headers, body.sizeBytes, services.maxFileBytes);
+    const given = headers['x-timestamp']; // of container sync: the gatekeeper strips a client's
     const fields = newObjectFields(headers, clientNameOf(name), services.cluster.clock, request.isOwn);
     const stored = await expiring(services.cluster, name, fields.metadata['x-delete-at'], () =>
       services.objects.put({
@@ -30,12 +31,16 @@ export const putObject: Route = {
         onlyIfAbsent: ifNoneMatch !== undefined,
         body,
         mostBytes: services.maxFileBytes,
+        ...(given === undefined ? {} : { timestamp: given }),
       }),
     ).catch((error: unknown) => {
+      // Another cluster's version that is no news: it need not come again.
+      if (given !== undefined && isRefusal(error, 'OlderVersion')) return undefined;
       // Swift's word for a write that is older than what is there, and so is already overwritten.
       if (isRefusal(error, 'OlderVersion')) throw refusal(409, { cause: error });
       throw error;
     });
+    if (!stored) return { status: 202, headers: {} };
     return { status: 201, headers: { etag: stored.etag, 'last-modified': httpDateOf(stored.timestamp) } };
   },
 };

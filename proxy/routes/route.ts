@@ -8,6 +8,7 @@ import type { RateSlots } from '../backend/rate-slots.ts';
 import type { ProxyConfig } from '../config.ts';
 import type { EncryptionOptions } from '../encryption/keyring.ts';
 import type { ProxyRequest, ProxyResponse } from '../message.ts';
+import type { SyncRealms } from '../sync/realms.ts';
 
 /** What every route works with. */
 export interface Services {
@@ -23,6 +24,8 @@ export interface Services {
   /** What is done how often: shared by all threads of this process. */
   readonly rates: RateSlots;
   readonly encryption: EncryptionOptions;
+  /** Clusters that containers may be synchronized with. */
+  readonly syncRealms: SyncRealms;
   /** Objects as their policies keep them. */
   readonly objects: PolicyObjects;
   /** Largest object, bytes. */

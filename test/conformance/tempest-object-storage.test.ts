@@ -1,4 +1,8 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { freePortOffset } from '../support/free-ports.ts';
 import { Martlet } from '../support/martlet.ts';
 import { knownSkips, runTempest, type TempestResult } from '../support/tempest/run.ts';
 
@@ -6,13 +10,25 @@ import { knownSkips, runTempest, type TempestResult } from '../support/tempest/r
 const FEWEST_RUN = 135;
 
 let martlet: Martlet;
+let folder: string;
 let result: TempestResult;
 
 beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'martlet-realms-'));
+  const portOffset = await freePortOffset();
+  const realms = join(folder, 'container-sync-realms.conf');
+  // Tempest synchronizes two containers of one cluster.
+  const endpoint = `http://127.0.0.1:${8080 + portOffset}/v1/`;
+  await writeFile(realms, `[realm1]\nkey = realmkey\ncluster_name1 = ${endpoint}\n`, { mode: 0o600 });
   martlet = await Martlet.start({
     args: ['--only', 'auth,proxy'],
-    // Tempest signs forms with SHA-1 only.
-    environment: { MARTLET_PROXY__FORMPOST__ALLOWED_DIGESTS: '[sha1, sha256]' },
+    portOffset,
+    environment: {
+      // Tempest signs forms with SHA-1 only.
+      MARTLET_PROXY__FORMPOST__ALLOWED_DIGESTS: '[sha1, sha256]',
+      MARTLET_PROXY__CONTAINER_SYNC__REALMS: realms,
+      MARTLET_PROXY__CONTAINER_SYNC__INTERVAL: '1',
+    },
   });
   const { OS_PASSWORD = '' } = await martlet.environment('admin');
   result = await runTempest({
@@ -39,7 +55,7 @@ beforeAll(async () => {
         reseller_admin_role: 'ResellerAdmin',
         realm_name: 'realm1',
         cluster_name: 'name1',
-        container_sync_timeout: '2',
+        container_sync_timeout: '60',
         container_sync_interval: '1',
       },
       'object-storage-feature-enabled': { container_sync: 'false', discoverability: 'true' },
@@ -47,7 +63,10 @@ beforeAll(async () => {
     },
   });
 }, 900_000);
-afterAll(() => martlet.remove());
+afterAll(async () => {
+  await martlet.remove();
+  await rm(folder, { recursive: true, force: true });
+});
 
 it('every object storage test of tempest passes, or is listed with a reason', async () => {
   const known = await knownSkips('object-storage');

@@ -1,0 +1,34 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { loadSyncRealms } from '../../../cli/sync-realms-file.ts';
+
+let folder: string;
+let path: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'martlet-realms-'));
+  path = join(folder, 'container-sync-realms.conf');
+});
+
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+it('no file of realms is no realms', async () => {
+  expect(await loadSyncRealms(undefined)).toEqual({});
+});
+
+it('a file of realms is read', async () => {
+  await writeFile(path, '[r]\nkey = k\n', { mode: 0o600 });
+  expect(await loadSyncRealms(path)).toEqual({ R: { key: 'k', clusters: {} } });
+});
+
+it('a file of realms that is not there, that everybody may read, or that is too large, is refused', async () => {
+  await expect(loadSyncRealms(path)).rejects.toThrow(/ENOENT/);
+  await writeFile(path, '[r]\nkey = k\n');
+  await chmod(path, 0o644);
+  await expect(loadSyncRealms(path)).rejects.toThrow(/chmod 600/);
+  await writeFile(path, Buffer.alloc((1 << 20) + 1));
+  await chmod(path, 0o600);
+  await expect(loadSyncRealms(path)).rejects.toThrow(/too large/);
+});
