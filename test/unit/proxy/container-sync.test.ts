@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContainerSyncer } from '../../../proxy/daemons/container-sync.ts';
 import { syncAuthHeaders } from '../../../proxy/features/container-sync.ts';
+import { bodyOf } from '../../../proxy/message.ts';
 import { createPipelines } from '../../../proxy/pipeline.ts';
 import { createSyncPeer, type SyncPeer } from '../../../proxy/sync/peer.ts';
 import { parseRealms, resolveSyncTo, syncSignature } from '../../../proxy/sync/realms.ts';
@@ -317,11 +318,73 @@ describe('containers of two sides', () => {
     expect((await swift.request('HEAD', '/a')).headers.get('x-container-sync-to')).toBeNull();
   });
 
-  it('are not synchronized with versions enabled later by force, nor without a key', async () => {
+  it('are not synchronized without a key', async () => {
     await swift.put('/a', '', { 'x-container-sync-to': '//realm1/name1/AUTH_p1/b' });
     await swift.put('/a/o', 'x');
     await syncerOf().round();
     expect(requests).toEqual([]);
+  });
+
+  it('are looked at again a day later, for what was being written when it began', async () => {
+    await pair();
+    const syncer = syncerOf();
+    await syncer.round();
+    const { objects } = swift.services;
+    const name = { account: 'AUTH_p1', container: 'a', object: 'o', policyIndex: 0 };
+    const fields = { contentType: 'text/plain', fixedMetadata: {}, metadata: {}, expectedEtag: undefined };
+    await objects.put({ name, ...fields, onlyIfAbsent: false, body: bodyOf(Buffer.from('x')), mostBytes: 9 });
+    await syncer.round();
+    expect(await rows('/b')).toEqual([]);
+    swift.nowMs += 86_400_001;
+    await syncer.round();
+    expect(await rows('/b')).toHaveLength(1);
+  });
+
+  it('are told again of an object that was refused, and of the others meanwhile', async () => {
+    await swift.put('/a');
+    await swift.put('/a/1', 'x');
+    await swift.put('/a/2', 'x');
+    await pair();
+    const { ask } = peer;
+    let refuses = true;
+    peer.ask = async (request) =>
+      refuses && request.method === 'PUT' && request.path.endsWith('/1')
+        ? { status: 413, timestamp: undefined }
+        : ask(request);
+    const syncer = syncerOf();
+    expect(await syncer.round()).toMatchObject({ pushed: 1, failed: 1 });
+    expect(await syncer.round()).toMatchObject({ failed: 1 });
+    refuses = false;
+    expect(await syncer.round()).toMatchObject({ pushed: 1, failed: 0 });
+    expect(await rows('/b')).toHaveLength(2);
+  });
+
+  it('are left alone where nobody answers', async () => {
+    await pair();
+    await swift.put('/a/o', 'x');
+    let asked = 0;
+    peer.ask = async () => {
+      asked += 1;
+      throw new Error('no route');
+    };
+    const syncer = syncerOf();
+    for (let round = 0; round < 3; round += 1) expect(await syncer.round()).toMatchObject({ pushed: 0 });
+    expect(asked).toBe(1);
+  });
+
+  it('refuse a manifest that is none', async () => {
+    await pair();
+    const at = '1700000000.00000';
+    for (const body of [
+      'no JSON',
+      '[]',
+      '[{"name":"/c/o","bytes":-1,"hash":""}]',
+      '[{"name":"o","bytes":1,"hash":""}]',
+      '[1]',
+    ]) {
+      const headers = { ...signed('PUT', '/a/m', at), 'x-static-large-object': 'True' };
+      expect((await swift.request('PUT', '/a/m', { token: '', headers, body })).status).toBe(400);
+    }
   });
 
   it('stand in /info by their names only', async () => {
