@@ -12,6 +12,7 @@ import { formPost } from './features/form-post.ts';
 import { gatekeeper } from './features/gatekeeper.ts';
 import { listingFormat } from './features/listing-format.ts';
 import { nameCheck } from './features/name-check.ts';
+import { lockedParts } from './features/object-lock.ts';
 import { rateLimit } from './features/rate-limit.ts';
 import { readOnly } from './features/read-only.ts';
 import { slo } from './features/slo.ts';
@@ -61,6 +62,7 @@ function objectFeaturesOf(services: Services, dialect: 'swift' | 's3'): readonly
     dlo, //                    a prefix becomes its objects
     legacyVersions(services), // a PUT keeps what was there before, in a container of the client's choice
     versions(services), //     the same, as versions with ids
+    ...(dialect === 'swift' ? [lockedParts(services)] : []), // what locked objects are made of is S3's alone
     symlink, //                a link becomes what it leads to
     syncNotes(services), //    what another cluster is to be told of is noted
     encryption(services.encryption), // last: whoever is above sees plain objects, the devices ciphertext

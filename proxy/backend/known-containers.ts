@@ -23,9 +23,10 @@ export interface KnownContainer {
 
 /**
  * Features keep their settings of a container under such names; what a client sets for them stands in its plain metadata. What the S3 API
- * keeps of a bucket means nothing to requests for its objects, but that its own requests say when they go.
+ * keeps of a bucket means nothing to requests for its objects, but when they go, and what may not go.
  */
-const FEATURE_SETTING = /^x-container-(sysmeta-(?!s3-(?!lifecycle$))|meta-(quota-|web-|access-control-|temp-url-key))/;
+const FEATURE_SETTING =
+  /^x-container-(sysmeta-(?!s3-(?!(lifecycle|object-lock|locked-parts)$))|meta-(quota-|web-|access-control-|temp-url-key))/;
 /** Of these the ones that matter only to requests whose query or headers ask for their feature, and to who visits a site. */
 const ASKED_FOR = /^x-container-(meta-(access-control-|temp-url-key|web-)|sysmeta-s3-lifecycle$)/;
 /** Writes to a container with the one are told to another cluster; the other matters to what that one sends. */

@@ -7,6 +7,7 @@ import { openContainer } from '../routes/object-access.ts';
 import type { Services } from '../routes/route.ts';
 import { bulkDeletion, type Doomed } from './bulk-deletion.ts';
 import { reportType } from './bulk-report.ts';
+import { requireNoLockedParts } from './object-lock.ts';
 import { readSegments } from './slo-get.ts';
 import type { StoredSegment } from './slo-manifest.ts';
 import { quote } from './symlink-headers.ts';
@@ -46,6 +47,7 @@ async function deleteLater(request: ProxyRequest, services: Services, next: Hand
       const asked = { ...request, path: { account, container: name, object } };
       await openContainer(asked, services, await services.access.decide(asked), 'writeAcl');
     }
+    await requireNoLockedParts(services, { account, container: segmentContainer });
     await noteAsyncDeletes(services.cluster, paths);
   }
   const query = new Map(request.query);

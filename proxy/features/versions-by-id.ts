@@ -5,6 +5,7 @@ import type { Headers, ProxyRequest, ProxyResponse } from '../message.ts';
 import { decode } from '../routes/path.ts';
 import { isReservedContainer, parseVersionName } from '../routes/reserved-names.ts';
 import { splitEtag } from './listing-rows.ts';
+import { requireUnlocked } from './object-lock.ts';
 import { SLO_SIZE_HEADER } from './slo-put.ts';
 import {
   DELETE_MARKER,
@@ -79,6 +80,7 @@ async function deleteVersion(
   const target = withoutQuery({ ...request, path: versionPath(versioned, versionId) });
   // Whoever may not delete the version is told so before the link goes.
   if (!(await services.access.decide(target)).allowed) return next(target);
+  const record = await requireUnlocked({ request, services, next }, versioned, versionId);
   const current = await currentVersion({ request, services, next }, versioned);
   const isCurrent = current === versionId;
   if (isCurrent) await next(withoutQuery(request));
@@ -89,6 +91,8 @@ async function deleteVersion(
   const response = await next(target).catch((error: unknown) => {
     throw isNotFound(error) ? refusal(404, { headers, cause: error }) : error;
   });
+  // What is left behind says nothing of any other version.
+  if (record) await next(ownRequest(request, { method: 'DELETE', path: record })).catch(() => undefined);
   return { ...response, headers: { ...response.headers, ...headers } };
 }
 

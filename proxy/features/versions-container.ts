@@ -7,6 +7,7 @@ import { type Handler, isTrue, type ProxyRequest, type ProxyResponse } from '../
 import { decode } from '../routes/path.ts';
 import { versionsContainerOf } from '../routes/reserved-names.ts';
 import type { Services } from '../routes/route.ts';
+import { OBJECT_LOCK } from './object-lock.ts';
 import { quote } from './symlink-headers.ts';
 import { ownRequest } from './versions-archive.ts';
 import { listVersions, withVersionRows } from './versions-listing.ts';
@@ -30,6 +31,8 @@ export async function enableVersions(request: ProxyRequest, services: Services, 
     throw refusal(400, {
       body: 'Cannot enable object versioning on a container configured as source of container syncing.',
     });
+  if (!isTrue(wanted) && info?.metadata[OBJECT_LOCK])
+    throw refusal(409, { body: 'Versions of a container whose objects can be locked cannot be suspended.' });
   if (!isTrue(wanted)) return next({ ...request, headers: { ...headers, [VERSIONS_ENABLED]: 'False' } });
   if (!info && request.method === 'POST') throw refusal(404);
   const archive = versionsContainerOf(container);

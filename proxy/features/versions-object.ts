@@ -19,6 +19,7 @@ import { decode } from '../routes/path.ts';
 import { parseVersionName, versionNameOf } from '../routes/reserved-names.ts';
 import type { Services } from '../routes/route.ts';
 import { splitEtag } from './listing-rows.ts';
+import { OBJECT_LOCK, withDefaultLock } from './object-lock.ts';
 import { SLO_ETAG_HEADER, SLO_SIZE_HEADER } from './slo-put.ts';
 import { quote, SYMLINK, targetText } from './symlink-headers.ts';
 import { linkHeaders } from './symlink-put.ts';
@@ -122,7 +123,9 @@ async function storeVersion(
   { request, services, next }: Work,
   versioned: Versioned,
 ): Promise<{ version: { versionId: Timestamp; response: ProxyResponse }; sizeBytes: number }> {
-  const { 'x-delete-at': _at, 'x-delete-after': _after, ...headers } = request.headers;
+  const { 'x-delete-at': _at, 'x-delete-after': _after, ...sent } = request.headers;
+  const known = await services.containers.find(versioned.path.account, versioned.path.container);
+  const headers = withDefaultLock(sent, known?.settings[OBJECT_LOCK], services.cluster.clock.nowMs());
   const { body, counted } = counting(request.body);
   for (let attempt = 0; ; attempt += 1) {
     const versionId = services.cluster.timestamps.next();

@@ -19,7 +19,7 @@ const DEFAULT_TYPE = 'binary/octet-stream';
 
 /** Headers that ask for what there is not: better refused than ignored, for they are promises. */
 const NOT_BUILT =
-  /^x-amz-(server-side-encryption(?!-bucket-key-enabled$)|copy-source-server-side-encryption|object-lock-|website-redirect-location|grant-|write-offset-bytes|bucket-object-lock-enabled)/;
+  /^x-amz-(server-side-encryption(?!-bucket-key-enabled$)|copy-source-server-side-encryption|website-redirect-location|grant-|write-offset-bytes)/;
 
 /** @throws ApiError `NotImplemented`, `InvalidStorageClass`. */
 export function refuseNotBuilt(headers: Headers): void {

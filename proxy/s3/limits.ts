@@ -36,6 +36,10 @@ export const MOST_STORED_SETTING_BYTES = 8 << 10;
 
 export const MOST_CORS_RULES = 100;
 
+/** Of a bucket's default. Spec: Amazon S3, PutObjectLockConfiguration. */
+export const MOST_RETENTION_DAYS = 36_500;
+export const MOST_RETENTION_YEARS = 100;
+
 export const MOST_LIFECYCLE_RULES = 100;
 export const MOST_RULE_ID = 255;
 /** Days of a rule, and versions that one may keep. Spec: Amazon S3, "Lifecycle configuration elements". */

@@ -10,6 +10,8 @@ import { partsContainer } from './names.ts';
 import { ask, askHead, askIfThere, listRows } from './object-api.ts';
 import { versionQuery } from './versions.ts';
 
+const NO_PARTS: ReadonlySet<string> = new Set();
+
 interface DoomedObject {
   bucket: string;
   key: string;
@@ -32,7 +34,13 @@ export async function withRemovalOfParts<T>(
 ): Promise<T> {
   const doomed = (await partsOf(request, services, what)).filter(isDoomed);
   const result = await change();
-  await removeParts(request, services, doomed);
+  // Versions of one key may share parts, where Swift's dialect copied a manifest.
+  const inUse = doomed.length > 0 && what.version !== undefined ? await partsInUse(request, services, what) : NO_PARTS;
+  await removeParts(
+    request,
+    services,
+    doomed.filter((part) => !inUse.has(part) && part.startsWith(`${what.key}/`)),
+  );
   return result;
 }
 

@@ -1,4 +1,5 @@
 import { ApiError } from '../../common/errors.ts';
+import { LOCKED_TEXT } from '../features/object-lock.ts';
 import { DELETE_MARKER } from '../features/versions-archive.ts';
 import type { Headers } from '../message.ts';
 import { s3Error } from './errors.ts';
@@ -34,6 +35,8 @@ export function asVersionError(error: unknown, version: string | undefined): unk
       cause: error,
     });
   if (error.code === 'NoSuchKey') return s3Error('NoSuchVersion', { fields: { VersionId: version }, cause: error });
+  if (error.status === 403 && error.message === LOCKED_TEXT)
+    return s3Error('AccessDenied', { message: LOCKED_TEXT, cause: error });
   if (error.status === 400)
     return s3Error('InvalidArgument', { message: 'Invalid version id specified', cause: error });
   return error;

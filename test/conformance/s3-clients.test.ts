@@ -7,9 +7,11 @@ import {
   CompleteMultipartUploadCommand,
   CreateBucketCommand,
   CreateMultipartUploadCommand,
+  DeleteObjectCommand,
   DeleteObjectsCommand,
   GetBucketLifecycleConfigurationCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   type LifecycleRule,
   ListBucketsCommand,
   ListObjectsV2Command,
@@ -119,6 +121,19 @@ describe('the S3 API', () => {
         timeout: 20_000,
       })
       .toEqual(['kept']);
+  });
+
+  it('locks versions against removal, in Swift’s dialect too', async () => {
+    const s3 = sdk();
+    const what = { Bucket: 'locked', Key: 'k' };
+    await s3.send(new CreateBucketCommand({ Bucket: what.Bucket, ObjectLockEnabledForBucket: true }));
+    const ObjectLockRetainUntilDate = new Date(Date.now() + 3_600_000);
+    const lock = { ObjectLockMode: 'COMPLIANCE', ObjectLockRetainUntilDate } as const;
+    const { VersionId } = await s3.send(new PutObjectCommand({ ...what, Body: 'x', ...lock }));
+    await expect(s3.send(new DeleteObjectCommand({ ...what, VersionId }))).rejects.toThrow('object lock');
+    await client(martlet, 'swift', ['delete', 'locked', 'k']);
+    await client(martlet, 'swift', ['delete', 'locked', 'k', '--version-id', String(VersionId)]).catch(() => undefined);
+    expect(await s3.send(new HeadObjectCommand({ ...what, VersionId }))).toMatchObject(lock);
   });
 
   it('takes what Debian’s boto3 sends, by both signatures, in headers and in URLs', async () => {

@@ -16,7 +16,7 @@ import { LIFECYCLE, type LifecycleRule, storedRules } from './rules.ts';
 /** What a walk has done: objects, versions and uploads. */
 export interface SweepCount {
   removed: number;
-  /** Not there any more, or newer than its row. */
+  /** Not there any more, newer than its row, or locked. */
   outdated: number;
   /** Tried again by the next walk. */
   failed: number;
@@ -169,7 +169,7 @@ async function counted(sweep: Sweep, key: string, work: () => Promise<unknown>):
     await work();
     done.removed += 1;
   } catch (error) {
-    if (error instanceof ApiError && (error.status === 404 || error.status === 412)) {
+    if (error instanceof ApiError && [403, 404, 412].includes(error.status)) {
       done.outdated += 1;
       return;
     }

@@ -1,4 +1,5 @@
 import { ApiError } from '../../../common/errors.ts';
+import { locksContainerOf } from '../../features/object-lock.ts';
 import { contentOf } from '../../message.ts';
 import { aclHeaders } from '../acl.ts';
 import { s3Error } from '../errors.ts';
@@ -6,15 +7,19 @@ import { refuseNotBuilt } from '../headers.ts';
 import type { Operation, S3Request, S3Services } from '../message.ts';
 import { bucketOf, isNewBucketName, partsContainer } from '../names.ts';
 import { ask, askHead, listRows } from '../object-api.ts';
+import { isLockable } from '../object-lock.ts';
 import { readXmlIfAny } from '../xml/read.ts';
 import { element, xmlAnswer } from '../xml/write.ts';
+import { makeLockable } from './object-lock.ts';
 
 /** Any region is this one: clients of OpenStack call theirs as they like. */
 export const createBucket: Operation = async (request, services) => {
   const bucket = bucketOf(request);
   if (!isNewBucketName(bucket)) throw s3Error('InvalidBucketName', { fields: { BucketName: bucket } });
   refuseNotBuilt(request.headers);
-  const headers = aclHeaders(request.headers['x-amz-acl'] ?? 'private');
+  const isToLock = request.headers['x-amz-bucket-object-lock-enabled']?.toLowerCase() === 'true';
+  const acl = aclHeaders(request.headers['x-amz-acl'] ?? 'private');
+  const headers = { ...acl, ...(isToLock ? { 'x-versions-enabled': 'true' } : {}) };
   await readXmlIfAny(request.body, 'CreateBucketConfiguration');
   // Who may not make it must not change what is there: a PUT of a container that exists would set its ACL.
   const there = await exists(request, services, bucket);
@@ -22,6 +27,7 @@ export const createBucket: Operation = async (request, services) => {
   const { status, body } = await ask(request, services, { method: 'PUT', container: bucket, headers });
   await body?.close();
   if (status === 202) throw s3Error('BucketAlreadyOwnedByYou', { fields: { BucketName: bucket } });
+  if (isToLock) await makeLockable(request, services, bucket, {});
   return { status: 200, headers: { location: `/${bucket}` }, body: contentOf('') };
 };
 
@@ -43,6 +49,7 @@ export const headBucket: Operation = async (request, services) => {
 /** The bucket first, for it may not be empty; then what uploads that nobody ended have left. */
 export const deleteBucket: Operation = async (request, services) => {
   const bucket = bucketOf(request);
+  const wasLockable = await isLockable(request, services, bucket);
   try {
     await askHead(request, services, { method: 'DELETE', container: bucket });
   } catch (error) {
@@ -52,6 +59,7 @@ export const deleteBucket: Operation = async (request, services) => {
   }
   const parts = partsContainer(bucket);
   if (await services.containers.find(request.account, parts)) await removeAll(request, services, parts);
+  if (wasLockable) await removeAll(request, services, locksContainerOf(bucket));
   return { status: 204, headers: {} };
 };
 

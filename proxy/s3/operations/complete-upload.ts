@@ -165,7 +165,7 @@ function objectHeaders(kept: Headers): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(kept))
     if (
-      /^(x-object-meta-|x-object-transient-sysmeta-s3-|content-type$|content-(disposition|encoding|language)$|cache-control$|expires$)/.test(
+      /^(x-object-meta-|x-object-transient-sysmeta-s3-|x-object-sysmeta-s3-lock$|content-type$|content-(disposition|encoding|language)$|cache-control$|expires$)/.test(
         name,
       )
     )

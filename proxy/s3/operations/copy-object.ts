@@ -7,6 +7,7 @@ import { etagOf, refuseNotBuilt, storedHeaders, TAGS } from '../headers.ts';
 import type { Operation, S3Request, S3Services } from '../message.ts';
 import { objectOf } from '../names.ts';
 import { askHead } from '../object-api.ts';
+import { lockHeaders } from '../object-lock.ts';
 import { withRemovalOfParts } from '../parts.ts';
 import { isoTimeOfHttp } from '../times.ts';
 import { asVersionError, versionHeaders, versionQuery } from '../versions.ts';
@@ -34,6 +35,7 @@ export const copyObject: Operation = async (request, services) => {
     ...(headers['if-none-match'] === undefined ? {} : { 'if-none-match': '*' }),
   };
   if (isReplacing) Object.assign(sent, storedHeaders(request), { 'x-fresh-metadata': 'true' });
+  Object.assign(sent, await lockHeaders(request, services, bucket));
   Object.assign(sent, await tagsOf(request, services, { source, isReplacing, isRetagging }));
   return withRemovalOfParts(request, services, { bucket, key }, async () => {
     const what = { container: bucket, object: key, query: versionQuery(source.version) };

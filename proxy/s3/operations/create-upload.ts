@@ -1,3 +1,4 @@
+import { LOCK } from '../../features/object-lock.ts';
 import { MOST_OBJECT_NAME_BYTES } from '../../limits.ts';
 import { bodyOf } from '../../message.ts';
 import { checkObjectAcl } from '../acl.ts';
@@ -8,8 +9,10 @@ import { MOST_PART_NUMBER } from '../limits.ts';
 import type { Operation } from '../message.ts';
 import { objectOf, partsContainer } from '../names.ts';
 import { askHead } from '../object-api.ts';
+import { lockHeaders } from '../object-lock.ts';
 import { newUploadId, partObject, UPLOAD_ALGORITHM, UPLOAD_CHECKSUM_TYPE, uploadObject } from '../uploads.ts';
 import { element, xmlAnswer } from '../xml/write.ts';
+import { lockParts } from './object-lock.ts';
 import { taggingOf } from './put-object.ts';
 
 /** Spec: Amazon S3, CreateMultipartUpload. */
@@ -31,7 +34,9 @@ export const createUpload: Operation = async (request, services) => {
       message: `The ${type} checksum type cannot be used with the ${algorithm ?? ''} checksum algorithm.`,
     });
   await checkObjectAcl(request, services, { bucket, canned: headers['x-amz-acl'] });
-  const stored = { ...storedHeaders(request), ...taggingOf(headers) };
+  const lock = await lockHeaders(request, services, bucket);
+  const stored = { ...storedHeaders(request), ...taggingOf(headers), ...lock };
+  if (LOCK in lock) await lockParts(request, services, bucket);
   // The bucket's policy is its parts' too: the copy of a container that is not there yet takes the bucket's.
   const { 'x-storage-policy': policy } = await askHead(request, services, { method: 'HEAD', container: bucket });
   const container = partsContainer(bucket);

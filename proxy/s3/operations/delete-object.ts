@@ -3,6 +3,7 @@ import { contentOf, type Headers } from '../../message.ts';
 import type { Operation, S3Request, S3Services } from '../message.ts';
 import { objectOf } from '../names.ts';
 import { askHead } from '../object-api.ts';
+import { bypassHeaders } from '../object-lock.ts';
 import { withRemovalOfParts } from '../parts.ts';
 import { asVersionError, VERSION_ID, versionHeaders, versionOf, versionQuery } from '../versions.ts';
 
@@ -10,7 +11,8 @@ import { asVersionError, VERSION_ID, versionHeaders, versionOf, versionQuery } f
 export const deleteObject: Operation = async (request, services) => {
   const { bucket, key } = objectOf(request);
   const version = versionOf(request);
-  const headers = await removeObject(request, services, { bucket, key, version });
+  const bypass = bypassHeaders(request);
+  const headers = await removeObject(request, services, { bucket, key, version, headers: bypass });
   return { status: 204, headers, body: contentOf('') };
 };
 

@@ -9,6 +9,7 @@ import { MOST_DELETED, MOST_LONG_XML_BYTES } from '../limits.ts';
 import type { Operation } from '../message.ts';
 import { bucketOf } from '../names.ts';
 import { askHead } from '../object-api.ts';
+import { bypassHeaders } from '../object-lock.ts';
 import { parseXml } from '../xml/read.ts';
 import { element, elementIf, xmlAnswer } from '../xml/write.ts';
 import { removeObject } from './delete-object.ts';
@@ -29,9 +30,10 @@ export const deleteObjects: Operation = async (request, services) => {
   });
   if (objects.length === 0 || objects.length > MOST_DELETED) throw s3Error('MalformedXML');
   await askHead(request, services, { method: 'HEAD', container: bucket });
+  const bypass = bypassHeaders(request);
   const results = await concurrently(objects, SUBREQUEST_CONCURRENCY, async ({ key, version }) => {
     try {
-      const told = await removeObject(request, services, { bucket, key, version });
+      const told = await removeObject(request, services, { bucket, key, version, headers: bypass });
       if (isQuiet) return '';
       const isMarker = told['x-amz-delete-marker'] === 'true';
       return element('Deleted', [

@@ -5,6 +5,7 @@ import { expirationHeader } from '../lifecycle/due.ts';
 import type { Operation, S3Request, S3Services } from '../message.ts';
 import { objectOf } from '../names.ts';
 import { type Ask, ask } from '../object-api.ts';
+import { shownLock } from '../object-lock.ts';
 import { partRangeOf } from '../part-range.ts';
 import { asVersionError, versionHeaders, versionOf, versionQuery } from '../versions.ts';
 
@@ -31,6 +32,8 @@ export const getObject: Operation = async (request, services) => {
   const count = answer.headers[PARTS_COUNT];
   if (count !== undefined) headers[PARTS_COUNT] = count;
   Object.assign(headers, await expirationOf(request, services, answer.headers));
+  const { bucket = '', key = '' } = request;
+  Object.assign(headers, await shownLock(request, services, { bucket, key, stored: answer.headers }));
   if (answer.status === 304) {
     await answer.body?.close();
     return { status: 304, headers, body: contentOf('') };

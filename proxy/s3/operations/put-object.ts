@@ -8,6 +8,7 @@ import { MOST_OBJECT_TAGS } from '../limits.ts';
 import type { Operation, S3Request } from '../message.ts';
 import { objectOf } from '../names.ts';
 import { ask } from '../object-api.ts';
+import { lockHeaders } from '../object-lock.ts';
 import { withRemovalOfParts } from '../parts.ts';
 import type { Payload } from '../payload/payload.ts';
 import { storedTags, tagsOfHeader } from '../tags.ts';
@@ -21,6 +22,7 @@ export const putObject: Operation = async (request, services) => {
   const upload = uploadOf(body, headers);
   await checkObjectAcl(request, services, { bucket, canned: headers['x-amz-acl'] });
   const stored = { ...storedHeaders(request), ...taggingOf(headers), ...upload.headers };
+  Object.assign(stored, await lockHeaders(request, services, bucket));
   return withRemovalOfParts(request, services, { bucket, key }, async () => {
     const answer = await ask(request, services, {
       method: 'PUT',

@@ -13,6 +13,14 @@ import { getObject } from './get-object.ts';
 import { deleteLifecycle, getLifecycle, putLifecycle } from './lifecycle.ts';
 import { listBuckets } from './list-buckets.ts';
 import { listObjectsV1, listObjectsV2 } from './list-objects.ts';
+import {
+  getLegalHold,
+  getLockConfiguration,
+  getRetention,
+  putLegalHold,
+  putLockConfiguration,
+  putRetention,
+} from './object-lock.ts';
 import { putObject } from './put-object.ts';
 import { absent, fixed, notAllowed, notBuilt } from './settings.ts';
 import {
@@ -47,7 +55,7 @@ const BUCKET_PARTS: Readonly<Record<string, Verbs>> = {
   website: { GET: absent('NoSuchWebsiteConfiguration') },
   replication: { GET: absent('ReplicationConfigurationNotFoundError') },
   encryption: { GET: absent('ServerSideEncryptionConfigurationNotFoundError') },
-  'object-lock': { GET: absent('ObjectLockConfigurationNotFoundError') },
+  'object-lock': { GET: getLockConfiguration, PUT: putLockConfiguration },
   publicAccessBlock: { GET: absent('NoSuchPublicAccessBlockConfiguration') },
   ownershipControls: { GET: absent('OwnershipControlsNotFoundError') },
   policyStatus: {},
@@ -63,8 +71,8 @@ const OBJECT_PARTS: Readonly<Record<string, Verbs>> = {
   acl: { GET: getObjectAcl, PUT: putObjectAcl },
   tagging: { GET: getObjectTagging, PUT: putObjectTagging, DELETE: deleteObjectTagging },
   uploads: { POST: createUpload },
-  retention: {},
-  'legal-hold': {},
+  retention: { GET: getRetention, PUT: putRetention },
+  'legal-hold': { GET: getLegalHold, PUT: putLegalHold },
   torrent: {},
   restore: {},
   select: {},

@@ -4,6 +4,7 @@ import { s3Error } from '../errors.ts';
 import type { Operation } from '../message.ts';
 import { bucketOf } from '../names.ts';
 import { askHead, listRows, type Row } from '../object-api.ts';
+import { isLockable } from '../object-lock.ts';
 import { ownerXml } from '../owner.ts';
 import { isoTimeOfRow } from '../times.ts';
 import { readXml } from '../xml/read.ts';
@@ -23,6 +24,10 @@ export const putVersioning: Operation = async (request, services) => {
   const status = document.textOf('Status');
   if (status !== 'Enabled' && status !== 'Suspended') throw s3Error('IllegalVersioningConfigurationException');
   if (document.textOf('MfaDelete') === 'Enabled') throw s3Error('NotImplemented');
+  if (status === 'Suspended' && (await isLockable(request, services, container)))
+    throw s3Error('InvalidBucketState', {
+      message: 'An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.',
+    });
   const headers = { 'x-versions-enabled': status === 'Enabled' ? 'true' : 'false' };
   await askHead(request, services, { method: 'POST', container, headers });
   return { status: 200, headers: {}, body: contentOf('') };

@@ -115,7 +115,7 @@ describe('a request', () => {
     for (const [method, path] of [
       ['PUT', '/bucket?website='],
       ['PUT', '/bucket?policy='],
-      ['PUT', '/bucket?object-lock='],
+      ['PUT', '/bucket?replication='],
       ['PUT', '/bucket?encryption='],
       ['GET', '/bucket/native?torrent='],
       ['POST', '/bucket/native?select='],
@@ -124,7 +124,6 @@ describe('a request', () => {
       expect(await ask(method, path)).toMatchObject({ status: 501, code: 'NotImplemented' });
     for (const [name, value] of [
       ['x-amz-server-side-encryption', 'AES256'],
-      ['x-amz-object-lock-mode', 'GOVERNANCE'],
       ['x-amz-website-redirect-location', '/'],
       ['x-amz-grant-read', 'id=x'],
     ] as const)
