@@ -280,6 +280,23 @@ describe('a version that is retained', () => {
     swift.nowMs += 3 * DAY_MS;
     expect((await swift.request('DELETE', `/${Bucket}/k?version-id=${VersionId}`)).status).toBe(204);
   });
+
+  it.each(['k', 'other'])('keeps its parts when a copy of its manifest is removed, of the name %s', async (Key) => {
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand(object));
+    const part = await s3.send(new UploadPartCommand({ ...object, UploadId, PartNumber: 1, Body: 'abc' }));
+    const MultipartUpload = { Parts: [{ PartNumber: 1, ETag: part.ETag }] };
+    const { VersionId } = await s3.send(new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload }));
+    await hold('ON');
+    const copied = await swift.request('PUT', `/${Bucket}/${Key}?multipart-manifest=get`, {
+      headers: { 'x-copy-from': `/${Bucket}/k` },
+    });
+    expect(copied.status).toBe(201);
+    const copy = String((await s3.send(new HeadObjectCommand({ Bucket, Key }))).VersionId);
+    expect(copy).not.toBe(VersionId);
+    await s3.send(new DeleteObjectCommand({ Bucket, Key, VersionId: copy }));
+    const read = await s3.send(new GetObjectCommand({ ...object, VersionId }));
+    expect(await read.Body?.transformToString()).toBe('abc');
+  });
 });
 
 describe('what is said of locks', () => {
