@@ -6,6 +6,7 @@ import { plainRefusal, refusal } from '../errors.ts';
 import { MOST_CLOCK_SKEW_SECONDS } from '../limits.ts';
 import { type Feature, objectPathOf, type ProxyRequest, type ResourcePath } from '../message.ts';
 import type { Services } from '../routes/route.ts';
+import { SYNC_TIMESTAMP } from '../routes/sync-timestamp.ts';
 import { findRealm, signedPath, syncSignature } from '../sync/realms.ts';
 import { INBOUND_TIMESTAMP } from './gatekeeper.ts';
 
@@ -71,7 +72,7 @@ function syncHeaders({ headers }: ProxyRequest, nowMs: number): Record<string, s
     throw plainRefusal(400, `X-Timestamp should be a UNIX timestamp float value; was '${sent}'`);
   if (secondsOf(timestamp) > nowMs / 1000 + MOST_CLOCK_SKEW_SECONDS)
     throw plainRefusal(400, `X-Timestamp '${sent}' is more than ${MOST_CLOCK_SKEW_SECONDS} seconds ahead`);
-  return { ...others, 'x-timestamp': timestamp };
+  return { ...others, [SYNC_TIMESTAMP]: timestamp };
 }
 
 function invalid(): Error {

@@ -2,6 +2,7 @@ import { noteChange } from '../actions/note-sync.ts';
 import { type Feature, objectPathOf } from '../message.ts';
 import { AS_OF_HEADER } from '../routes/object-delete.ts';
 import type { Services } from '../routes/route.ts';
+import { SYNC_TIMESTAMP } from '../routes/sync-timestamp.ts';
 
 const WRITES: ReadonlySet<string> = new Set(['PUT', 'POST', 'DELETE']);
 
@@ -17,7 +18,7 @@ export function syncNotes({ cluster, containers, access }: Services): Feature {
     if (!known?.settings['x-container-sync-to']) return next(request);
     const isAllowed = (await access.decide(request, known.writeAcl)).allowed;
     if (isAllowed) {
-      const { 'x-timestamp': given, [AS_OF_HEADER]: asOf } = request.headers;
+      const { [SYNC_TIMESTAMP]: given, [AS_OF_HEADER]: asOf } = request.headers;
       await noteChange(cluster, path, given ?? asOf ?? cluster.timestamps.next());
     }
     return next(request);

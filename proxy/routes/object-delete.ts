@@ -4,6 +4,7 @@ import { removeAsOf, removeExpiring } from '../actions/remove-expired.ts';
 import { isRefusal, refusal } from '../errors.ts';
 import { openContainer } from './object-access.ts';
 import type { Route, Services } from './route.ts';
+import { SYNC_TIMESTAMP } from './sync-timestamp.ts';
 
 /** Of a daemon's DELETE: a timestamp; an object that was written since stays. */
 export const AS_OF_HEADER = 'x-backend-as-of';
@@ -17,12 +18,12 @@ export const deleteObject: Route = {
     const asOf = request.headers[AS_OF_HEADER];
     if (ifDeleteAt !== undefined) await deleteExpiring(services, name, ifDeleteAt);
     else if (asOf !== undefined) await deleteAsOf(services, name, asOf);
-    else if (!(await remove(services, name, request.headers['x-timestamp'])).existed) throw refusal(404);
+    else if (!(await remove(services, name, request.headers[SYNC_TIMESTAMP])).existed) throw refusal(404);
     return { status: 204, headers: {} };
   },
 };
 
-/** @param given of another cluster's tombstone (the gatekeeper strips a client's): what is newer stays. @throws ApiError 404, 409, 503. */
+/** @param given of another cluster's tombstone: what is newer stays. @throws ApiError 404, 409, 503. */
 async function remove(
   { cluster }: Services,
   name: ObjectName,

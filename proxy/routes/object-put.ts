@@ -10,6 +10,7 @@ import { openContainer } from './object-access.ts';
 import { changeableMetadata, fixedMetadata, parseDeleteAt } from './object-headers.ts';
 import { clientNameOf } from './reserved-names.ts';
 import type { Route } from './route.ts';
+import { SYNC_TIMESTAMP } from './sync-timestamp.ts';
 
 export const putObject: Route = {
   asksAcl: true,
@@ -21,7 +22,7 @@ export const putObject: Route = {
     const name = await openContainer(request, services, grant, 'writeAcl');
     if (!name) throw refusal(404);
     checkLength(headers, body.sizeBytes, services.maxFileBytes);
-    const given = headers['x-timestamp']; // of container sync: the gatekeeper strips a client's
+    const given = headers[SYNC_TIMESTAMP];
     const fields = newObjectFields(headers, clientNameOf(name), services.cluster.clock, request.isOwn);
     const stored = await expiring(services.cluster, name, fields.metadata['x-delete-at'], () =>
       services.objects.put({
