@@ -2,14 +2,17 @@ import type { ObjectTarget } from '../contract.ts';
 import { corruptObject, deviceUnavailable } from '../errors.ts';
 import type { IndexedVersion, ObjectKey } from '../index/contract.ts';
 import { type Device, foldersOf } from './device.ts';
+import { foldVersions } from './fold.ts';
 import { loadLayout } from './layout.ts';
 import { saveRecord } from './record-file.ts';
+import { compareVersions } from './version.ts';
 
 /**
  * Marks a damaged version, so that nobody reads it again and replication brings a good one. Its entry in the index stays: readers must
  * not fall back to what it superseded. A record for the operator says where the bytes are.
  *
- * @returns where the version is no longer where it was read, or gone: look again. @throws CorruptObject, once it is marked.
+ * @returns where the version is no longer where it was read, or no longer counts: what is dead may be gone in part already. Look again.
+ * @throws CorruptObject, once it is marked.
  */
 export async function setAside(
   device: Device,
@@ -18,7 +21,8 @@ export async function setAside(
   version: IndexedVersion,
   problem: unknown,
 ): Promise<void> {
-  const current = await device.index.find(key, version);
+  const { base, metadata, contentType } = foldVersions(await device.index.newest(key));
+  const current = [base, metadata, contentType].find((each) => each && compareVersions(each, version) === 0);
   if (current === undefined || current.damaged || !isSamePlace(current, version)) return;
   // A disk that is gone as a whole has not damaged this version.
   if ((await loadLayout(device.disk, device.path)) === undefined) throw deviceUnavailable(device.name, problem);

@@ -53,8 +53,8 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'object-server/slab/settled-positions.ts',
     edits: [
       [
-        'unsettled: new Set(needles.map((needle) => needle.offset))',
-        'unsettled: new Set(needles.slice(0, 0).map((needle) => needle.offset))',
+        'const { generation, offset } = this.batches[this.oldest] ?? this.next;',
+        'const { generation, offset } = this.next;',
       ],
     ],
     seeds: 4000,
@@ -62,10 +62,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a late listing update is settled and not noted',
     file: 'object-server/actions/report-version.ts',
-    edits: [
-      ['else await notePending(context, needle, location, listing);', 'else slabs.settle(location, notePending);'],
-    ],
+    edits: [['await notePending(context, needle, location, listing);', 'slabs.settle(location);']],
     seeds: 300,
+  },
+  {
+    name: 'a row that is seen counts as durable',
+    file: 'object-server/actions/report-version.ts',
+    edits: [['areDurable &&= durable;', 'areDurable ||= durable;']],
+    seeds: 600,
   },
   {
     name: 'slabs are written without O_DSYNC',

@@ -7,5 +7,6 @@ export const objectEngine: Simulation = {
   run: runSeed,
   // 782, 20123: a disk too full for the note of a recovery. 3110: a reserve too small for the segments that a restart takes.
   // 4725: two that were only to be if nothing is there, with a deletion between them.
-  found: [782, 20_123, 3110, 4725],
+  // 1871, 7609: a reader of what had just been superseded took the loss of its body for damage.
+  found: [782, 20_123, 3110, 4725, 1871, 7609],
 };
