@@ -15,7 +15,7 @@ function fastestFolder(): Record<string, string> {
 }
 
 /**
- * `fast` needs nothing but npm packages and stays under a minute; `sim` needs nothing either and takes minutes; the others start real
+ * `fast` needs nothing but npm packages and takes a minute or two; `sim` needs nothing either and takes minutes; the others start real
  * processes and Debian's programs.
  */
 export default defineConfig({
