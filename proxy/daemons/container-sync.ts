@@ -19,7 +19,6 @@ import type { KnownContainers } from '../backend/known-containers.ts';
 import { concurrently } from '../features/concurrently.ts';
 import { VERSIONS_CONTAINER } from '../features/versions-settings.ts';
 import {
-  EXPIRER_GRACE_SECONDS,
   MOST_REMEMBERED_PUSHES,
   MOST_SYNC_BACKOFF_MS,
   MOST_SYNC_BACKOFFS,
@@ -33,6 +32,8 @@ import type { Services } from '../routes/route.ts';
 import type { SyncPeer } from '../sync/peer.ts';
 import { PeerDown, type PushTarget, pushDelete, pushObject } from '../sync/push.ts';
 import { resolveSyncTo } from '../sync/realms.ts';
+import { dutyDelaySeconds } from './duty.ts';
+import { Rounds } from './rounds.ts';
 
 export interface ContainerSyncerDeps {
   cluster: Cluster;
@@ -83,29 +84,22 @@ export class ContainerSyncer {
   /** By path: the newest version that the other side is known to have. */
   private readonly pushed = new RecentMap<Timestamp>(MOST_REMEMBERED_PUSHES);
   private readonly backoffs = new RecentMap<{ untilMs: number; lastMs: number }>(MOST_SYNC_BACKOFFS);
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<unknown> = Promise.resolve();
-  private isStopped = false;
+  private readonly rounds: Rounds;
 
   constructor(deps: ContainerSyncerDeps) {
     this.deps = deps;
+    this.rounds = new Rounds(deps.intervalMs, () => this.round());
   }
 
   start(): void {
-    this.timer = setTimeout(() => {
-      this.running = this.round().finally(() => {
-        if (!this.isStopped) this.start();
-      });
-    }, this.deps.intervalMs);
-    this.timer.unref();
+    this.rounds.start();
   }
 
   /** Resolves when nothing is under way any more: what is being sent is broken off, and sent again later. */
   async stop(): Promise<void> {
-    this.isStopped = true;
-    clearTimeout(this.timer);
+    this.rounds.stop();
     await this.deps.peer.close();
-    await this.running;
+    await this.rounds.ended();
   }
 
   /** One turn for each container that has one. Never rejects. */
@@ -116,7 +110,7 @@ export class ContainerSyncer {
       for (let marker = ''; ; ) {
         const page = await syncedContainers(cluster, marker, SYNC_CONTAINERS_PER_PAGE);
         for (const { notes, ...path } of page) {
-          if (this.isStopped) return done;
+          if (this.rounds.isStopped) return done;
           await this.takeTurn(path, done);
           marker = notes;
         }
@@ -145,7 +139,7 @@ export class ContainerSyncer {
       await this.walk(turn);
       this.backoffs.delete(key);
     } catch (error) {
-      if (this.isStopped) return;
+      if (this.rounds.isStopped) return;
       const lastMs = Math.min((backoff?.lastMs ?? this.deps.intervalMs / 2) * 2, MOST_SYNC_BACKOFF_MS);
       this.backoffs.set(key, { untilMs: this.nowMs + lastMs, lastMs });
       this.deps.logger.warn({ err: error, container: key, againInMs: lastMs }, 'a container could not be synchronized');
@@ -155,7 +149,8 @@ export class ContainerSyncer {
   /** @returns undefined where there is nothing to do, or it is another node's to do. */
   private async turnOf(path: SyncedContainer, done: SyncRound): Promise<Turn | undefined> {
     const { containers, config, syncRealms, logger } = this.deps;
-    const delaySeconds = this.delayOf(path);
+    const notes = notesOf(path);
+    const delaySeconds = dutyDelaySeconds(this.deps.cluster, notes.account, notes.container);
     if (delaySeconds === undefined) return undefined;
     const known = await containers.find(path.account, path.container);
     const to = known?.settings['x-container-sync-to'];
@@ -175,17 +170,8 @@ export class ContainerSyncer {
     return { path, policyIndex: known.policyIndex, target, to, untilMs, delaySeconds, done };
   }
 
-  /** How long after it was made a note is this node's to work on, seconds; undefined: never. */
-  private delayOf(path: SyncedContainer): number | undefined {
-    const { rings, isLocal } = this.deps.cluster;
-    const { account, container } = notesOf(path);
-    const [first, ...others] = rings.container.primaries(rings.container.partitionOf(account, container));
-    if (first && isLocal(first)) return 0;
-    return others.some((device) => isLocal(device)) ? EXPIRER_GRACE_SECONDS : undefined;
-  }
-
   private isOver(turn: Turn): boolean {
-    return this.isStopped || this.nowMs >= turn.untilMs;
+    return this.rounds.isStopped || this.nowMs >= turn.untilMs;
   }
 
   private async tellNoted(turn: Turn): Promise<void> {
@@ -216,7 +202,7 @@ export class ContainerSyncer {
       const ageSeconds = this.nowMs / 1000 - secondsOf(note.timestamp);
       if (isThere || ageSeconds > SYNC_NOTE_GRACE_SECONDS) await forgetChange(cluster, turn.path, note);
     } catch (error) {
-      if (error instanceof PeerDown || this.isStopped) throw error;
+      if (error instanceof PeerDown || this.rounds.isStopped) throw error;
       turn.done.failed += 1;
       logger.warn({ err: error, ...turn.path, object: note.name }, 'another cluster could not be told of an object');
     }
@@ -254,7 +240,7 @@ export class ContainerSyncer {
       const sinceSeconds = walk.startedMs / 1000 - SYNC_NOTE_GRACE_SECONDS;
       const wanted = pass === 1 ? page : page.filter(({ timestamp }) => secondsOf(timestamp) >= sinceSeconds);
       await concurrently(wanted, SYNC_CONCURRENCY, (row) => this.tellOfRow(turn, row));
-      if (this.isStopped) return;
+      if (this.rounds.isStopped) return;
       const isEnd = page.length < SYNC_ROWS_PER_PAGE;
       walk = {
         ...walk,
@@ -269,11 +255,11 @@ export class ContainerSyncer {
 
   /** An object that cannot be told of is noted, and the walk goes on. @throws PeerDown. */
   private async tellOfRow(turn: Turn, row: NamedTimestamp): Promise<void> {
-    if (this.isStopped) return;
+    if (this.rounds.isStopped) return;
     try {
       await this.tell(turn, row, false);
     } catch (error) {
-      if (error instanceof PeerDown || this.isStopped) throw error;
+      if (error instanceof PeerDown || this.rounds.isStopped) throw error;
       turn.done.failed += 1;
       this.deps.logger.warn({ err: error, ...turn.path, object: row.name }, 'an object could not be synchronized');
       await noteChange(this.deps.cluster, { ...turn.path, object: row.name }, row.timestamp);

@@ -7,12 +7,9 @@ import { EXPIRY_ACCOUNT, type ExpiringObject, parseExpiryRow } from '../backend/
 import type { KnownContainers } from '../backend/known-containers.ts';
 import { isRefusal } from '../errors.ts';
 import { concurrently } from '../features/concurrently.ts';
-import {
-  EXPIRER_CONCURRENCY,
-  EXPIRER_CONTAINERS_PER_PAGE,
-  EXPIRER_GRACE_SECONDS,
-  EXPIRER_ROWS_PER_PAGE,
-} from '../limits.ts';
+import { EXPIRER_CONCURRENCY, EXPIRER_CONTAINERS_PER_PAGE, EXPIRER_ROWS_PER_PAGE } from '../limits.ts';
+import { dutyDelaySeconds } from './duty.ts';
+import { Rounds } from './rounds.ts';
 
 export interface ExpirerDeps {
   cluster: Cluster;
@@ -39,28 +36,21 @@ export interface ExpirerRound {
  */
 export class Expirer {
   private readonly deps: ExpirerDeps;
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<unknown> = Promise.resolve();
-  private isStopped = false;
+  private readonly rounds: Rounds;
 
   constructor(deps: ExpirerDeps) {
     this.deps = deps;
+    this.rounds = new Rounds(deps.intervalMs, () => this.round());
   }
 
   start(): void {
-    this.timer = setTimeout(() => {
-      this.running = this.round().finally(() => {
-        if (!this.isStopped) this.start();
-      });
-    }, this.deps.intervalMs);
-    this.timer.unref();
+    this.rounds.start();
   }
 
   /** Resolves when nothing is under way any more: soon, for no new object is begun. */
   async stop(): Promise<void> {
-    this.isStopped = true;
-    clearTimeout(this.timer);
-    await this.running;
+    this.rounds.stop();
+    await this.rounds.ended();
   }
 
   /** Works through all notes whose moment has passed. Never rejects. */
@@ -72,8 +62,8 @@ export class Expirer {
       for (let marker = ''; ; ) {
         const page = await expiryContainers(cluster, marker, EXPIRER_CONTAINERS_PER_PAGE);
         for (const container of page) {
-          if (this.isStopped || Number(container) > nowSeconds) return done;
-          const delay = this.delayOf(container);
+          if (this.rounds.isStopped || Number(container) > nowSeconds) return done;
+          const delay = dutyDelaySeconds(cluster, EXPIRY_ACCOUNT, container);
           if (delay !== undefined) await this.workThrough(container, nowSeconds - delay, done);
           marker = container;
         }
@@ -87,15 +77,6 @@ export class Expirer {
     }
   }
 
-  /** How long after its moment a note is this node's to work on, seconds; undefined: never. */
-  private delayOf(container: string): number | undefined {
-    const { rings, isLocal } = this.deps.cluster;
-    const { container: ring } = rings;
-    const [first, ...others] = ring.primaries(ring.partitionOf(EXPIRY_ACCOUNT, container));
-    if (first && isLocal(first)) return 0;
-    return others.some((device) => isLocal(device)) ? EXPIRER_GRACE_SECONDS : undefined;
-  }
-
   private async workThrough(container: string, untilSeconds: number, done: ExpirerRound): Promise<void> {
     const { cluster } = this.deps;
     const failedBefore = done.failed;
@@ -103,7 +84,7 @@ export class Expirer {
       const page = await expiryRows(cluster, container, marker, EXPIRER_ROWS_PER_PAGE);
       const due = page.filter((name) => Number(name.slice(0, 10)) <= untilSeconds);
       await concurrently(due, EXPIRER_CONCURRENCY, (name) => this.expire(container, name, done));
-      if (due.length < page.length || this.isStopped) return;
+      if (due.length < page.length || this.rounds.isStopped) return;
       if (page.length < EXPIRER_ROWS_PER_PAGE) break;
       marker = page.at(-1) ?? '';
     }
@@ -122,7 +103,7 @@ export class Expirer {
   }
 
   private async expire(container: string, name: string, done: ExpirerRound): Promise<void> {
-    if (this.isStopped) return;
+    if (this.rounds.isStopped) return;
     const { cluster, containers, logger } = this.deps;
     try {
       const expiring = parseExpiryRow(name);

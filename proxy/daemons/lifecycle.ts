@@ -1,10 +1,12 @@
 import type { Logger } from '../../common/log.ts';
 import { forgetLifecycle, LIFECYCLE_SHARES, notedLifecycles } from '../actions/note-lifecycle.ts';
 import type { Cluster } from '../backend/cluster.ts';
-import { EXPIRER_CONTAINERS_PER_PAGE, EXPIRER_GRACE_SECONDS } from '../limits.ts';
+import { EXPIRER_CONTAINERS_PER_PAGE } from '../limits.ts';
 import { requestOfRules } from '../s3/lifecycle/caller.ts';
 import { type SweepCount, sweepBucket } from '../s3/lifecycle/sweep.ts';
 import type { S3Services } from '../s3/message.ts';
+import { dutyDelaySeconds } from './duty.ts';
+import { Rounds } from './rounds.ts';
 
 export interface LifecycleDeps {
   cluster: Cluster;
@@ -24,28 +26,21 @@ export interface LifecycleDeps {
  */
 export class Lifecycle {
   private readonly deps: LifecycleDeps;
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<unknown> = Promise.resolve();
-  private isStopped = false;
+  private readonly rounds: Rounds;
 
   constructor(deps: LifecycleDeps) {
     this.deps = deps;
+    this.rounds = new Rounds(deps.intervalMs, () => this.round());
   }
 
   start(): void {
-    this.timer = setTimeout(() => {
-      this.running = this.round().finally(() => {
-        if (!this.isStopped) this.start();
-      });
-    }, this.deps.intervalMs);
-    this.timer.unref();
+    this.rounds.start();
   }
 
   /** Resolves when nothing is under way any more: soon, for no new object is begun. */
   async stop(): Promise<void> {
-    this.isStopped = true;
-    clearTimeout(this.timer);
-    await this.running;
+    this.rounds.stop();
+    await this.rounds.ended();
   }
 
   /** Walks through all buckets that are noted. Never rejects. */
@@ -57,7 +52,7 @@ export class Lifecycle {
         for (let marker = ''; ; ) {
           const page = await notedLifecycles(cluster, share, marker, EXPIRER_CONTAINERS_PER_PAGE);
           for (const name of page) {
-            if (this.isStopped) return done;
+            if (this.rounds.isStopped) return done;
             await this.sweep(share, name, done);
           }
           if (page.length < EXPIRER_CONTAINERS_PER_PAGE) break;
@@ -75,24 +70,16 @@ export class Lifecycle {
   private async sweep(share: string, name: string, done: SweepCount): Promise<void> {
     const { cluster, services, logger, operatorRole } = this.deps;
     const [account = '', bucket = ''] = name.split('/');
-    const delay = this.delayOf(account, bucket);
+    const delay = dutyDelaySeconds(cluster, account, bucket);
     if (delay === undefined) return;
     const nowMs = cluster.clock.nowMs() - delay * 1000;
     const request = { ...requestOfRules(account, bucket, { role: operatorRole, log: logger }), bucket };
     try {
-      const isStopped = () => this.isStopped;
+      const isStopped = () => this.rounds.isStopped;
       const hasRules = await sweepBucket({ request, services, nowMs, done, isStopped });
       if (!hasRules) await forgetLifecycle(cluster, share, name);
     } catch (error) {
       logger.warn({ err: error, account, bucket }, 'a bucket with lifecycle rules could not be walked through');
     }
-  }
-
-  /** How long after its moment something is this node's to remove, seconds; undefined: never. */
-  private delayOf(account: string, bucket: string): number | undefined {
-    const { rings, isLocal } = this.deps.cluster;
-    const [first, ...others] = rings.container.primaries(rings.container.partitionOf(account, bucket));
-    if (first && isLocal(first)) return 0;
-    return others.some((device) => isLocal(device)) ? EXPIRER_GRACE_SECONDS : undefined;
   }
 }
