@@ -1,4 +1,5 @@
 import { crc32 as zlibCrc32 } from 'node:zlib';
+import { CRC32C_START, endCrc32c, updateCrc32c } from '../../../common/crc32c.ts';
 
 /** A checksum that grows piece by piece. */
 export interface RunningCrc {
@@ -17,52 +18,13 @@ export function crc32(): RunningCrc {
   };
 }
 
-/** Slicing by eight: table[k * 256 + b] is the CRC of byte b followed by k zero bytes. Spec: RFC 3720, polynomial 0x1EDC6F41, reflected. */
-const CASTAGNOLI = 0x82f63b78;
-let tableC: Int32Array | undefined;
-
-function castagnoliTable(): Int32Array {
-  if (tableC) return tableC;
-  const table = new Int32Array(8 * 256);
-  for (let byte = 0; byte < 256; byte += 1) {
-    let crc = byte;
-    for (let bit = 0; bit < 8; bit += 1) crc = (crc & 1) === 1 ? (crc >>> 1) ^ CASTAGNOLI : crc >>> 1;
-    table[byte] = crc;
-  }
-  for (let index = 256; index < table.length; index += 1) {
-    const shorter = table[index - 256] ?? 0;
-    table[index] = (shorter >>> 8) ^ (table[shorter & 0xff] ?? 0);
-  }
-  tableC = table;
-  return table;
-}
-
 export function crc32c(): RunningCrc {
-  const t = castagnoliTable() as unknown as number[]; // indices are masked: always inside
-  let crc = -1;
+  let crc = CRC32C_START;
   return {
     update(bytes) {
-      const b = bytes as unknown as number[];
-      let at = 0;
-      for (; at + 8 <= b.length; at += 8) {
-        crc ^=
-          (b[at] as number) |
-          ((b[at + 1] as number) << 8) |
-          ((b[at + 2] as number) << 16) |
-          ((b[at + 3] as number) << 24);
-        crc =
-          (t[1792 + (crc & 0xff)] as number) ^
-          (t[1536 + ((crc >>> 8) & 0xff)] as number) ^
-          (t[1280 + ((crc >>> 16) & 0xff)] as number) ^
-          (t[1024 + (crc >>> 24)] as number) ^
-          (t[768 + (b[at + 4] as number)] as number) ^
-          (t[512 + (b[at + 5] as number)] as number) ^
-          (t[256 + (b[at + 6] as number)] as number) ^
-          (t[b[at + 7] as number] as number);
-      }
-      for (; at < b.length; at += 1) crc = (t[(crc ^ (b[at] as number)) & 0xff] as number) ^ (crc >>> 8);
+      crc = updateCrc32c(crc, bytes);
     },
-    digest: () => bufferOf32(~crc >>> 0),
+    digest: () => bufferOf32(endCrc32c(crc)),
   };
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { chapResponse, parseBinary } from '../../../volume/iscsi/session/chap.ts';
 import { Negotiation } from '../../../volume/iscsi/session/negotiation.ts';
-import { crc32c } from '../../../volume/iscsi/wire/crc32c.ts';
+import { crc32c } from '../../../common/crc32c.ts';
 import { PduDecoder } from '../../../volume/iscsi/wire/decode-pdu.ts';
 import { encodePdu } from '../../../volume/iscsi/wire/encode-pdu.ts';
 import { opcodeOf, type Pdu, REQUEST, RESPONSE } from '../../../volume/iscsi/wire/pdu.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { crc32c } from '../../../common/crc32c.ts';
 import { Negotiation, NegotiationError } from '../../../volume/iscsi/session/negotiation.ts';
-import { crc32c } from '../../../volume/iscsi/wire/crc32c.ts';
 import { PduDecoder, PduError } from '../../../volume/iscsi/wire/decode-pdu.ts';
 import { encodePdu } from '../../../volume/iscsi/wire/encode-pdu.ts';
 import type { Pdu } from '../../../volume/iscsi/wire/pdu.ts';

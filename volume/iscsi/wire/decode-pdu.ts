@@ -1,4 +1,4 @@
-import { crc32c } from './crc32c.ts';
+import { crc32c } from '../../../common/crc32c.ts';
 import { BHS_BYTES, type Digests, type Pdu } from './pdu.ts';
 
 export type PduErrorKind = 'segment-too-long' | 'header-digest' | 'data-digest';

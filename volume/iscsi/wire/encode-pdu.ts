@@ -1,5 +1,5 @@
+import { crc32c } from '../../../common/crc32c.ts';
 import { invariant } from '../../../common/errors.ts';
-import { crc32c } from './crc32c.ts';
 import type { Digests, Pdu } from './pdu.ts';
 
 const padding = [Buffer.alloc(0), Buffer.alloc(3), Buffer.alloc(2), Buffer.alloc(1)] as const;

@@ -16,18 +16,21 @@ function buildTable(): Uint32Array {
 }
 
 /**
- * Castagnoli CRC of `pieces`, one after the other, as iSCSI digests use it.
+ * Castagnoli CRC of `pieces`, one after the other.
  *
- * @returns the digest as an unsigned 32-bit number; on the wire it is little-endian.
+ * @returns the digest as an unsigned 32-bit number: iSCSI sends it little-endian, S3 big-endian.
  * Spec: RFC 7143, 13.1; polynomial 0x1EDC6F41, reflected.
  */
 export function crc32c(...pieces: readonly Uint8Array[]): number {
-  let crc = -1;
-  for (const piece of pieces) crc = update(crc, piece);
-  return ~crc >>> 0;
+  let crc = CRC32C_START;
+  for (const piece of pieces) crc = updateCrc32c(crc, piece);
+  return endCrc32c(crc);
 }
 
-function update(start: number, bytes: Uint8Array): number {
+export const CRC32C_START = -1;
+
+/** For checksums that grow: goes on from CRC32C_START, or from what it returned; `endCrc32c` makes the digest of that. */
+export function updateCrc32c(start: number, bytes: Uint8Array): number {
   const t = table as unknown as number[]; // indices are masked below: always inside
   const b = bytes as unknown as number[];
   let crc = start;
@@ -48,4 +51,8 @@ function update(start: number, bytes: Uint8Array): number {
   }
   for (; at < end; at += 1) crc = (t[(crc ^ (b[at] as number)) & 0xff] as number) ^ (crc >>> 8);
   return crc;
+}
+
+export function endCrc32c(crc: number): number {
+  return ~crc >>> 0;
 }
