@@ -240,6 +240,13 @@ export const proxyConfig = Type.Object({
     default: 3600,
     description: 'How long after one walk through the S3 buckets with lifecycle rules the next begins, seconds.',
   }),
+  duty_interval: Type.Number({
+    minimum: 0.1,
+    maximum: 3600,
+    default: 15,
+    description:
+      'How often a node of several says that its daemons run, seconds; after four times of silence its work is done by others.',
+  }),
   container_info_ttl: Type.Number({
     minimum: 0,
     maximum: 3600,

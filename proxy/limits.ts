@@ -53,8 +53,10 @@ export const EXPIRER_ROWS_PER_PAGE = 1_000;
 export const EXPIRER_CONTAINERS_PER_PAGE = 1_000;
 /** Notes that go to a listing at once. */
 export const MOST_ROWS_PER_NOTE = 100;
-/** How long a node leaves to another one what that one should do first. */
-export const EXPIRER_GRACE_SECONDS = 3_600;
+/** Nodes whose daemons share the work; intervals after which one that says nothing is dead, and when its note goes. */
+export const MOST_DUTY_NODES = 1_000;
+export const DUTY_BEATS_MISSED = 4;
+export const DUTY_FORGOTTEN_MS = 86_400_000;
 
 /** Realms of one file. */
 export const MOST_SYNC_REALMS = 1_000;

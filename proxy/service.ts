@@ -19,6 +19,7 @@ import { createPolicies } from './backend/policies.ts';
 import { newRateMemory, RateSlots } from './backend/rate-slots.ts';
 import type { ProxyConfig } from './config.ts';
 import { ContainerSyncer } from './daemons/container-sync.ts';
+import { type Duty, DutyRoster } from './daemons/duty.ts';
 import { Expirer } from './daemons/expirer.ts';
 import { Lifecycle } from './daemons/lifecycle.ts';
 import { type EncryptionOptions, Keyring } from './encryption/keyring.ts';
@@ -71,8 +72,8 @@ export interface ProxyDeps {
   syncRealms?: SyncRealms;
   /** Needed where a storage policy codes bodies. */
   erasure?: ErasureCodec | undefined;
-  /** Whether this one, of all that share a node, removes what has expired. */
-  removesExpired?: boolean;
+  /** What this node is called among those that share the daemons' work, where this proxy, of all of the node, runs its daemons. */
+  daemonsOf?: string | undefined;
   /** Public base URL of this API, without `/v1`. */
   storageUrl(): string;
 }
@@ -82,10 +83,6 @@ export function buildProxy(deps: ProxyDeps): Service {
   const { config, logger, clock } = deps;
   const services = servicesOf(deps);
   const pipelines = createPipelines(services);
-  const expirer = deps.removesExpired
-    ? new Expirer({ ...services, logger, intervalMs: config.expirer_interval * 1000 })
-    : undefined;
-  const syncer = deps.removesExpired ? syncerOf(services, pipelines.own) : undefined;
   let isClosing = false;
   const clientTimeoutMs = config.client_timeout * 1000;
   const verifyNow = (token: string) => deps.verifier.verifyNow?.(token);
@@ -98,7 +95,7 @@ export function buildProxy(deps: ProxyDeps): Service {
     noteLifecycle: (account, bucket) => noteLifecycle(services.cluster, account, bucket),
     leastPartBytes: config.s3.min_segment_size,
   };
-  const lifecycle = deps.removesExpired ? lifecycleOf(deps, services, s3Services) : undefined;
+  const daemons = daemonsOf(deps, { services, own: pipelines.own, s3: s3Services });
   const s3 = createS3Api({
     ...s3Services,
     signers: deps.signers ?? { find: async () => undefined },
@@ -144,12 +141,10 @@ export function buildProxy(deps: ProxyDeps): Service {
   return {
     app,
     async start() {
-      expirer?.start();
-      lifecycle?.start();
-      syncer?.start();
+      for (const daemon of daemons) daemon.start();
     },
     async stop() {
-      await Promise.all([expirer?.stop(), lifecycle?.stop(), syncer?.stop()]);
+      await Promise.all(daemons.map((daemon) => daemon.stop()));
       await api.idle();
     },
   };
@@ -200,24 +195,45 @@ export function servicesOf(deps: ProxyDeps): Services {
   };
 }
 
-function lifecycleOf({ config, logger }: ProxyDeps, { cluster }: Services, services: S3Services): Lifecycle {
-  const intervalMs = config.lifecycle_interval * 1000;
-  return new Lifecycle({ cluster, services, logger, operatorRole: config.operator_roles[0] ?? '', intervalMs });
+interface Daemon {
+  start(): void;
+  /** Resolves when nothing is under way any more. */
+  stop(): Promise<void>;
+}
+
+/** What works without being asked, on the one proxy of a node that is to. */
+function daemonsOf(
+  deps: ProxyDeps,
+  { services, own, s3 }: { services: Services; own: Handler; s3: S3Services },
+): Daemon[] {
+  const { config, logger, daemonsOf: node } = deps;
+  if (node === undefined) return [];
+  const { cluster } = services;
+  const duty = new DutyRoster({ cluster, node, intervalMs: config.duty_interval * 1000 });
+  const operatorRole = config.operator_roles[0] ?? '';
+  return [
+    duty,
+    new Expirer({ ...services, duty, logger, intervalMs: config.expirer_interval * 1000 }),
+    new Lifecycle({ cluster, services: s3, duty, logger, operatorRole, intervalMs: config.lifecycle_interval * 1000 }),
+    ...syncersOf(services, duty, own),
+  ];
 }
 
 /** None where there is nobody to synchronize with. */
-function syncerOf(services: Services, objects: Handler): ContainerSyncer | undefined {
+function syncersOf(services: Services, duty: Duty, objects: Handler): ContainerSyncer[] {
   const { cluster, config, syncRealms } = services;
   const { allowed_hosts: hosts, interval, container_time: sliceSeconds } = config.container_sync;
-  if (hosts.length === 0 && Object.keys(syncRealms).length === 0) return undefined;
-  return new ContainerSyncer({
+  if (hosts.length === 0 && Object.keys(syncRealms).length === 0) return [];
+  const syncer = new ContainerSyncer({
     ...services,
+    duty,
     objects,
     peer: createSyncPeer(),
     logger: cluster.logger,
     intervalMs: interval * 1000,
     sliceMs: sliceSeconds * 1000,
   });
+  return [syncer];
 }
 
 function encryptionOf({ config, rootSecrets }: ProxyDeps): EncryptionOptions {

@@ -99,7 +99,7 @@ async function buildProxyService(): Promise<Service> {
     rootSecrets: setup.rootSecrets,
     syncRealms: setup.syncRealms,
     erasure: needsErasureCodec(setup.proxy.policies) ? await loadErasureCodec() : undefined,
-    removesExpired: setup.index === 0,
+    daemonsOf: setup.index === 0 ? `${setup.node.address}:${setup.node.objectPort}` : undefined,
     storageUrl: () => setup.publicProxyUrl,
   });
 }

@@ -1,4 +1,4 @@
-import type { Timestamp } from '../../common/timestamp.ts';
+import { parseTimestamp, type Timestamp, timestampFromTicks } from '../../common/timestamp.ts';
 import { type ObjectRow, rowsOfChunk } from '../../container-server/contract.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import { writeToReplicas } from '../backend/replicas.ts';
@@ -66,10 +66,41 @@ export async function notedRows(
 /** Of a listing without bounds of its own. */
 export const EVERYTHING = { prefix: '', delimiter: '', endMarker: '', reverse: false };
 
-export function namesOf(page: { chunks: readonly Uint8Array[]; release?(): void } | undefined): string[] {
+/** The same with their timestamps. @throws ApiError 503. */
+export async function timestampedRows(
+  cluster: Cluster,
+  { account, container }: NotesContainer,
+  marker: string,
+  limit: number,
+): Promise<NamedTimestamp[]> {
+  const found = await listObjects(cluster, account, container, { ...EVERYTHING, marker, limit });
+  return timestampedOf(found?.page);
+}
+
+type Page = { chunks: readonly Uint8Array[]; release?(): void } | undefined;
+
+export function namesOf(page: Page): string[] {
+  return rowsOf(page).map(({ name }) => name);
+}
+
+/** A row of a listing, and its newest timestamp. */
+export interface NamedTimestamp {
+  name: string;
+  timestamp: Timestamp;
+}
+
+/** A row's `last_modified` is its newest timestamp, to the tick. */
+export function timestampedOf(page: Page): NamedTimestamp[] {
+  return rowsOf(page).map(({ name, last_modified: iso }) => {
+    const seconds = Date.parse(`${iso.slice(0, 19)}Z`) / 1000;
+    return { name, timestamp: parseTimestamp(`${seconds}.${iso.slice(20, 25)}`) ?? timestampFromTicks(0) };
+  });
+}
+
+function rowsOf(page: Page): { name: string; last_modified: string }[] {
   const rows = page?.chunks.flatMap(rowsOfChunk) ?? [];
   page?.release?.();
-  return rows.map((row) => (JSON.parse(row) as { name: string }).name);
+  return rows.map((row) => JSON.parse(row) as { name: string; last_modified: string });
 }
 
 function liveRow(name: string, timestamp: Timestamp): ObjectRow {

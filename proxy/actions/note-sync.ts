@@ -1,7 +1,14 @@
-import { parseTimestamp, type Timestamp, timestampFromTicks } from '../../common/timestamp.ts';
-import { rowsOfChunk } from '../../container-server/contract.ts';
+import type { Timestamp } from '../../common/timestamp.ts';
 import type { Cluster } from '../backend/cluster.ts';
-import { EVERYTHING, forgetRow, noteRows } from './note-rows.ts';
+import {
+  EVERYTHING,
+  forgetRow,
+  type NamedTimestamp,
+  namesOf,
+  noteRows,
+  timestampedOf,
+  timestampedRows,
+} from './note-rows.ts';
 import { listContainers, listObjects } from './read-listing.ts';
 import { changeContainer, putContainer } from './write-listing.ts';
 
@@ -17,12 +24,6 @@ const WALK = 'x-container-sysmeta-sync-walk';
 export interface SyncedContainer {
   account: string;
   container: string;
-}
-
-/** A row of a listing: `timestamp` is that of the note, or the object's newest. */
-export interface NamedTimestamp {
-  name: string;
-  timestamp: Timestamp;
 }
 
 /** The walk through what was there before the container was synchronized. */
@@ -66,7 +67,7 @@ export async function syncedContainers(
 ): Promise<(SyncedContainer & { notes: string })[]> {
   const query = { ...EVERYTHING, marker, limit, reserved: true };
   const found = await listContainers(cluster, SYNC_ACCOUNT, query);
-  return rowsOf(found?.page).map(({ name }) => {
+  return namesOf(found?.page).map((name) => {
     const [, account = '', ...rest] = name.split('/');
     return { notes: name, account, container: rest.join('/') };
   });
@@ -81,18 +82,17 @@ export async function syncNotes(
 ): Promise<{ notes: NamedTimestamp[]; walk: SyncWalk | undefined }> {
   const { account, container } = notesOf(path);
   const found = await listObjects(cluster, account, container, { ...EVERYTHING, marker, limit });
-  return { notes: rowsOf(found?.page).map(timestampedOf), walk: parseWalk(found?.info.metadata[WALK]) };
+  return { notes: timestampedOf(found?.page), walk: parseWalk(found?.info.metadata[WALK]) };
 }
 
 /** A page of the container's own objects; undefined where it is gone. @throws ApiError 503. */
 export async function objectsToSync(
   cluster: Cluster,
-  { account, container }: SyncedContainer,
+  path: SyncedContainer,
   marker: string,
   limit: number,
 ): Promise<NamedTimestamp[]> {
-  const found = await listObjects(cluster, account, container, { ...EVERYTHING, marker, limit });
-  return rowsOf(found?.page).map(timestampedOf);
+  return timestampedRows(cluster, path, marker, limit);
 }
 
 /** Durable on a quorum when it resolves. @throws ApiError 404, 503. */
@@ -100,28 +100,11 @@ export async function saveWalk(cluster: Cluster, path: SyncedContainer, walk: Sy
   await changeContainer(cluster, notesOf(path), { [WALK]: JSON.stringify(walk) });
 }
 
-/** The ring's account and container of the notes; who keeps the first replica does the work. */
+/** The account and the container of the notes. */
 export function notesOf({ account, container }: SyncedContainer): { account: string; container: string } {
   return { account: SYNC_ACCOUNT, container: `/${account}/${container}` };
 }
 
 function parseWalk(text: string | undefined): SyncWalk | undefined {
   return text ? (JSON.parse(text) as SyncWalk) : undefined;
-}
-
-interface Row {
-  name: string;
-  last_modified: string;
-}
-
-function rowsOf(page: { chunks: readonly Uint8Array[]; release?(): void } | undefined): Row[] {
-  const rows = page?.chunks.flatMap(rowsOfChunk) ?? [];
-  page?.release?.();
-  return rows.map((row) => JSON.parse(row) as Row);
-}
-
-/** A row's `last_modified` is its newest timestamp, to the tick. */
-function timestampedOf({ name, last_modified: iso }: Row): NamedTimestamp {
-  const seconds = Date.parse(`${iso.slice(0, 19)}Z`) / 1000;
-  return { name, timestamp: parseTimestamp(`${seconds}.${iso.slice(20, 25)}`) ?? timestampFromTicks(0) };
 }

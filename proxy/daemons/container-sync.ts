@@ -1,9 +1,9 @@
 import type { Logger } from '../../common/log.ts';
 import { RecentMap } from '../../common/recent-map.ts';
 import { secondsOf, type Timestamp } from '../../common/timestamp.ts';
+import type { NamedTimestamp } from '../actions/note-rows.ts';
 import {
   forgetChange,
-  type NamedTimestamp,
   noteChange,
   notesOf,
   objectsToSync,
@@ -32,12 +32,13 @@ import type { Services } from '../routes/route.ts';
 import type { SyncPeer } from '../sync/peer.ts';
 import { PeerDown, type PushTarget, pushDelete, pushObject } from '../sync/push.ts';
 import { resolveSyncTo } from '../sync/realms.ts';
-import { dutyDelaySeconds } from './duty.ts';
+import type { Duty } from './duty.ts';
 import { Rounds } from './rounds.ts';
 
 export interface ContainerSyncerDeps {
   cluster: Cluster;
   containers: Pick<KnownContainers, 'find'>;
+  duty: Duty;
   config: Services['config'];
   syncRealms: Services['syncRealms'];
   /** Objects as they are kept, but plain. */
@@ -67,8 +68,6 @@ interface Turn {
   /** As the container says it. */
   to: string;
   untilMs: number;
-  /** Of what is noted, the age at which it is this node's work, seconds. */
-  delaySeconds: number;
   done: SyncRound;
 }
 
@@ -76,8 +75,7 @@ interface Turn {
  * Tells other clusters of what has changed in containers with `X-Container-Sync-To`: what was noted, and, when a container begins to be
  * synchronized, all that is in it.
  *
- * The node that keeps the first replica of a container's notes works through them; the others only through what that one has left
- * lying for long. A side that fails is left alone for longer and longer.
+ * Each container is one node's (`duty.ts`). A side that fails is left alone for longer and longer.
  */
 export class ContainerSyncer {
   private readonly deps: ContainerSyncerDeps;
@@ -150,8 +148,7 @@ export class ContainerSyncer {
   private async turnOf(path: SyncedContainer, done: SyncRound): Promise<Turn | undefined> {
     const { containers, config, syncRealms, logger } = this.deps;
     const notes = notesOf(path);
-    const delaySeconds = dutyDelaySeconds(this.deps.cluster, notes.account, notes.container);
-    if (delaySeconds === undefined) return undefined;
+    if (!(await this.deps.duty.isOurs(notes.account, notes.container))) return undefined;
     const known = await containers.find(path.account, path.container);
     const to = known?.settings['x-container-sync-to'];
     const containerKey = known?.settings['x-container-sync-key'];
@@ -167,7 +164,7 @@ export class ContainerSyncer {
     }
     const target = { ...resolved, containerKey };
     const untilMs = this.nowMs + this.deps.sliceMs;
-    return { path, policyIndex: known.policyIndex, target, to, untilMs, delaySeconds, done };
+    return { path, policyIndex: known.policyIndex, target, to, untilMs, done };
   }
 
   private isOver(turn: Turn): boolean {
@@ -177,8 +174,7 @@ export class ContainerSyncer {
   private async tellNoted(turn: Turn): Promise<void> {
     for (let marker = ''; !this.isOver(turn); ) {
       const { notes } = await syncNotes(this.deps.cluster, turn.path, marker, SYNC_ROWS_PER_PAGE);
-      const due = notes.filter(({ timestamp }) => secondsOf(timestamp) + turn.delaySeconds <= this.nowMs / 1000);
-      await concurrently(due, SYNC_CONCURRENCY, (note) => this.tellOfNote(turn, note));
+      await concurrently(notes, SYNC_CONCURRENCY, (note) => this.tellOfNote(turn, note));
       if (notes.length < SYNC_ROWS_PER_PAGE) return;
       marker = notes.at(-1)?.name ?? '';
     }
@@ -230,10 +226,8 @@ export class ContainerSyncer {
     const startedMs = this.nowMs;
     const begun: SyncWalk = { to: turn.to, marker: '', startedMs, atMs: startedMs, pass: 1 };
     let walk = saved?.to === turn.to ? saved : begun;
-    if (walk.pass === 3 || (saved && this.nowMs - walk.atMs < turn.delaySeconds * 1000)) return;
+    if (walk.pass === 3) return;
     if (walk.pass === 2 && walk.marker === '' && this.nowMs - walk.startedMs < SYNC_NOTE_GRACE_SECONDS * 1000) return;
-    // Of a node that is not the first, only what that one has left lying: it begins none.
-    if (walk === begun && turn.delaySeconds > 0) return;
     while (walk.pass !== 3 && !this.isOver(turn)) {
       const { pass, marker } = walk;
       const page = await objectsToSync(cluster, turn.path, marker, SYNC_ROWS_PER_PAGE);

@@ -8,12 +8,13 @@ import type { KnownContainers } from '../backend/known-containers.ts';
 import { isRefusal } from '../errors.ts';
 import { concurrently } from '../features/concurrently.ts';
 import { EXPIRER_CONCURRENCY, EXPIRER_CONTAINERS_PER_PAGE, EXPIRER_ROWS_PER_PAGE } from '../limits.ts';
-import { dutyDelaySeconds } from './duty.ts';
+import type { Duty } from './duty.ts';
 import { Rounds } from './rounds.ts';
 
 export interface ExpirerDeps {
   cluster: Cluster;
   containers: Pick<KnownContainers, 'find'>;
+  duty: Duty;
   logger: Logger;
   /** From the end of one round to the next, ms. */
   intervalMs: number;
@@ -31,8 +32,7 @@ export interface ExpirerRound {
 /**
  * Removes objects whose `X-Delete-At` has passed: nobody can read them any more, but they take space and stand in listings.
  *
- * The node that has a container's first replica works through its notes; the nodes of the others only through what that one has left
- * lying for long.
+ * Each container of notes is one node's (`duty.ts`).
  */
 export class Expirer {
   private readonly deps: ExpirerDeps;
@@ -55,7 +55,7 @@ export class Expirer {
 
   /** Works through all notes whose moment has passed. Never rejects. */
   async round(): Promise<ExpirerRound> {
-    const { cluster, logger } = this.deps;
+    const { cluster, duty, logger } = this.deps;
     const done: ExpirerRound = { removed: 0, outdated: 0, failed: 0 };
     const nowSeconds = cluster.clock.nowMs() / 1000;
     try {
@@ -63,8 +63,7 @@ export class Expirer {
         const page = await expiryContainers(cluster, marker, EXPIRER_CONTAINERS_PER_PAGE);
         for (const container of page) {
           if (this.rounds.isStopped || Number(container) > nowSeconds) return done;
-          const delay = dutyDelaySeconds(cluster, EXPIRY_ACCOUNT, container);
-          if (delay !== undefined) await this.workThrough(container, nowSeconds - delay, done);
+          if (await duty.isOurs(EXPIRY_ACCOUNT, container)) await this.workThrough(container, nowSeconds, done);
           marker = container;
         }
         if (page.length < EXPIRER_CONTAINERS_PER_PAGE) return done;

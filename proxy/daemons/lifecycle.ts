@@ -5,12 +5,13 @@ import { EXPIRER_CONTAINERS_PER_PAGE } from '../limits.ts';
 import { requestOfRules } from '../s3/lifecycle/caller.ts';
 import { type SweepCount, sweepBucket } from '../s3/lifecycle/sweep.ts';
 import type { S3Services } from '../s3/message.ts';
-import { dutyDelaySeconds } from './duty.ts';
+import type { Duty } from './duty.ts';
 import { Rounds } from './rounds.ts';
 
 export interface LifecycleDeps {
   cluster: Cluster;
   services: S3Services;
+  duty: Duty;
   logger: Logger;
   /** That may do everything in its own project. */
   operatorRole: string;
@@ -21,8 +22,7 @@ export interface LifecycleDeps {
 /**
  * Removes what the lifecycle rules of S3 buckets say is due.
  *
- * The node that has a bucket's first replica walks through it; the nodes of the others remove only what that one has left lying for long.
- * A round that a crash ends is begun again: nothing is kept of where it was.
+ * Each bucket is one node's (`duty.ts`). A round that a crash ends is begun again: nothing is kept of where it was.
  */
 export class Lifecycle {
   private readonly deps: LifecycleDeps;
@@ -68,11 +68,10 @@ export class Lifecycle {
 
   /** Never rejects: a bucket that cannot be read keeps no other from its turn. */
   private async sweep(share: string, name: string, done: SweepCount): Promise<void> {
-    const { cluster, services, logger, operatorRole } = this.deps;
+    const { cluster, services, duty, logger, operatorRole } = this.deps;
     const [account = '', bucket = ''] = name.split('/');
-    const delay = dutyDelaySeconds(cluster, account, bucket);
-    if (delay === undefined) return;
-    const nowMs = cluster.clock.nowMs() - delay * 1000;
+    if (!(await duty.isOurs(account, bucket))) return;
+    const nowMs = cluster.clock.nowMs();
     const request = { ...requestOfRules(account, bucket, { role: operatorRole, log: logger }), bucket };
     try {
       const isStopped = () => this.rounds.isStopped;

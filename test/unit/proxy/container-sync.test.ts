@@ -6,6 +6,7 @@ import { bodyOf } from '../../../proxy/message.ts';
 import { createPipelines } from '../../../proxy/pipeline.ts';
 import { createSyncPeer, type SyncPeer } from '../../../proxy/sync/peer.ts';
 import { parseRealms, resolveSyncTo, syncSignature } from '../../../proxy/sync/realms.ts';
+import { ALL_OURS, NONE_OURS } from '../../support/swift-fakes/duties.ts';
 import { FakeSwift } from '../../support/swift-fakes/fake-swift.ts';
 
 const REALMS = parseRealms(
@@ -114,13 +115,12 @@ describe('containers of two sides', () => {
     await swift.stop();
   });
 
-  const syncerOf = (isLocal: () => boolean = () => true, intervalMs = 300_000) => {
+  const syncerOf = (duty = ALL_OURS, intervalMs = 300_000) => {
     const { services } = swift;
     const { own: objects } = createPipelines(services);
-    const cluster = { ...services.cluster, isLocal };
     return new ContainerSyncer({
       ...services,
-      cluster,
+      duty,
       objects,
       peer,
       logger: pino({ level: 'silent' }),
@@ -244,10 +244,10 @@ describe('containers of two sides', () => {
     expect(await swift.text('/b/o')).toBe('x');
   });
 
-  it('are left to the node that keeps their notes', async () => {
+  it('are left to the node whose they are', async () => {
     await pair();
     await swift.put('/a/o', 'x');
-    await syncerOf(() => false).round();
+    await syncerOf(NONE_OURS).round();
     expect(requests).toEqual([]);
   });
 
@@ -418,7 +418,8 @@ it('where it is allowed, a side that shows the key may write by URL', async () =
     const { services } = swift;
     const objects = createPipelines(services).own;
     const logger = pino({ level: 'silent' });
-    await new ContainerSyncer({ ...services, objects, peer, logger, intervalMs: 1000, sliceMs: 1000 }).round();
+    const bounds = { intervalMs: 1000, sliceMs: 1000 };
+    await new ContainerSyncer({ ...services, duty: ALL_OURS, objects, peer, logger, ...bounds }).round();
     expect(await swift.text('/b/o')).toBe('x');
   } finally {
     await peer.close();

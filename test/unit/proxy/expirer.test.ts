@@ -1,8 +1,9 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Cluster } from '../../../proxy/backend/cluster.ts';
 import { expiryRowOf, parseExpiryRow } from '../../../proxy/backend/expiry-queue.ts';
+import type { Duty } from '../../../proxy/daemons/duty.ts';
 import { Expirer } from '../../../proxy/daemons/expirer.ts';
+import { ALL_OURS, NONE_OURS } from '../../support/swift-fakes/duties.ts';
 import { FakeSwift, identity } from '../../support/swift-fakes/fake-swift.ts';
 
 const QUEUE = '.expiring_objects';
@@ -34,7 +35,7 @@ describe('expired objects', () => {
   beforeEach(async () => {
     swift = await FakeSwift.start();
     swift.identities.set('reseller', identity('p9', 'u9', ['ResellerAdmin']));
-    expirer = expirerOf(() => true);
+    expirer = expirerOf(ALL_OURS);
     await swift.put('/c');
   });
 
@@ -43,9 +44,9 @@ describe('expired objects', () => {
     await swift.stop();
   });
 
-  function expirerOf(isLocal: Cluster['isLocal'], intervalMs = 1_000_000): Expirer {
+  function expirerOf(duty: Duty, intervalMs = 1_000_000): Expirer {
     const { cluster, containers } = swift.services;
-    return new Expirer({ cluster: { ...cluster, isLocal }, containers, logger: pino({ level: 'silent' }), intervalMs });
+    return new Expirer({ cluster, containers, duty, logger: pino({ level: 'silent' }), intervalMs });
   }
 
   const listed = async (path = '/c') => (await swift.text(path)).trim();
@@ -132,28 +133,17 @@ describe('expired objects', () => {
     );
   });
 
-  it('are left for long to the node that has the notes’ first replica, and for ever by one that has none', async () => {
+  it('are left to the node whose the notes are', async () => {
     await swift.put('/c/o', 'x', { 'x-delete-after': '10' });
-    const { cluster } = swift.services;
-    const { container } = expiryRowOf(
-      { account: 'AUTH_p1', container: 'c', object: 'o' },
-      (await notes())[0]?.slice(0, 10) ?? '',
-    );
-    const ring = cluster.rings.container;
-    const [first, second] = ring.primaries(ring.partitionOf(QUEUE, container));
     pass(11);
-    expect(await expirerOf(() => false).round()).toMatchObject({ removed: 0 });
-    expect(await expirerOf((device) => device === second).round()).toMatchObject({ removed: 0 });
-    expect(await expirerOf((device) => device === first).round()).toMatchObject({ removed: 1 });
-    await swift.put('/c/o', 'x', { 'x-delete-after': '10' });
-    pass(3700);
-    expect(await expirerOf((device) => device === second).round()).toMatchObject({ removed: 1 });
+    expect(await expirerOf(NONE_OURS).round()).toMatchObject({ removed: 0 });
+    expect(await expirerOf(ALL_OURS).round()).toMatchObject({ removed: 1 });
   });
 
   it('goes round by itself until it is stopped', async () => {
     await swift.put('/c/o', 'x', { 'x-delete-after': '10' });
     pass(11);
-    const own = expirerOf(() => true, 1);
+    const own = expirerOf(ALL_OURS, 1);
     own.start();
     await expect.poll(() => listed(), { interval: 5 }).toBe('');
     await own.stop();

@@ -7,7 +7,7 @@ describe('the object API over real stores', () => {
   let swift: SwiftInProcess;
 
   beforeAll(async () => {
-    swift = await SwiftInProcess.start({ config: { expirer_interval: 1 }, deps: { removesExpired: true } });
+    swift = await SwiftInProcess.start({ config: { expirer_interval: 1 }, deps: { daemonsOf: 'this' } });
   });
 
   afterAll(() => swift.stop());

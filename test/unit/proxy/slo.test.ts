@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Expirer } from '../../../proxy/daemons/expirer.ts';
+import { ALL_OURS } from '../../support/swift-fakes/duties.ts';
 import { FakeSwift } from '../../support/swift-fakes/fake-swift.ts';
 
 const md5 = (data: string | Uint8Array) => createHash('md5').update(data).digest('hex');
@@ -134,8 +135,8 @@ describe('static large objects', () => {
     const remove = (path: string) => swift.request('DELETE', `${path}?multipart-manifest=delete&async=yes`);
     const expire = () => {
       const { cluster, containers } = swift.services;
-      const here = { ...cluster, isLocal: () => true };
-      return new Expirer({ cluster: here, containers, logger: pino({ level: 'silent' }), intervalMs: 1e6 }).round();
+      const logger = pino({ level: 'silent' });
+      return new Expirer({ cluster, containers, duty: ALL_OURS, logger, intervalMs: 1e6 }).round();
     };
 
     it('removes the manifest at once and the segments later', async () => {

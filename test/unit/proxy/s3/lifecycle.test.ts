@@ -21,7 +21,7 @@ import {
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LIFECYCLE_SHARES, notedLifecycles } from '../../../../proxy/actions/note-lifecycle.ts';
-import type { Cluster } from '../../../../proxy/backend/cluster.ts';
+import type { Duty } from '../../../../proxy/daemons/duty.ts';
 import { Lifecycle } from '../../../../proxy/daemons/lifecycle.ts';
 import type { Handler } from '../../../../proxy/message.ts';
 import { createPipelines } from '../../../../proxy/pipeline.ts';
@@ -29,6 +29,7 @@ import { expiryOf, midnightAfter } from '../../../../proxy/s3/lifecycle/due.ts';
 import { textOfConfiguration } from '../../../../proxy/s3/lifecycle/rules.ts';
 import { parseXml } from '../../../../proxy/s3/xml/read.ts';
 import { s3Client, startS3 } from '../../../support/s3/signing.ts';
+import { ALL_OURS, NONE_OURS } from '../../../support/swift-fakes/duties.ts';
 import type { FakeSwift } from '../../../support/swift-fakes/fake-swift.ts';
 
 const DAY_MS = 86_400_000;
@@ -56,12 +57,12 @@ const keys = async () => ((await s3.send(new ListObjectsV2Command({ Bucket }))).
 interface DaemonOptions {
   /** Later than the proxy's clock. */
   days: number;
-  isLocal?: Cluster['isLocal'];
+  duty?: Duty;
   /** Sees each request of the daemon first. */
   before?: (method: string, object: string | undefined) => Promise<void>;
 }
 
-function daemonOf({ days, isLocal = () => true, before }: DaemonOptions): Lifecycle {
+function daemonOf({ days, duty = ALL_OURS, before }: DaemonOptions): Lifecycle {
   const { cluster, containers } = swift.services;
   const clock = { nowMs: () => swift.nowMs + days * DAY_MS };
   const { s3: pipeline } = createPipelines(swift.services);
@@ -73,7 +74,8 @@ function daemonOf({ days, isLocal = () => true, before }: DaemonOptions): Lifecy
   const services = { objects, containers, clock, region: '', leastPartBytes: 1, noteLifecycle };
   const logger = pino({ level: 'silent' });
   return new Lifecycle({
-    cluster: { ...cluster, clock, isLocal },
+    cluster: { ...cluster, clock },
+    duty,
     services,
     logger,
     operatorRole: swift.services.config.operator_roles[0] ?? '',
@@ -326,21 +328,11 @@ describe('objects that are due', () => {
     expect(await walkAfter(3)).toMatchObject({ removed: 1 });
   });
 
-  it('are left to the node of the bucket’s first replica, for a while', async () => {
-    const { cluster } = swift.services;
-    const ring = cluster.rings.container;
-    const [first, second] = ring.primaries(ring.partitionOf('AUTH_p1', Bucket));
+  it('are left to the node whose the bucket is', async () => {
     await put('o');
     await setRules({ Status: 'Enabled', Filter: { Prefix: '' }, Expiration: { Days: 1 } });
-    const dueInDays = (midnightAfter(swift.nowMs, 1) - swift.nowMs) / DAY_MS;
-    const isSecond: Cluster['isLocal'] = (device) => device === second;
-    const elsewhere = daemonOf({ days: 9, isLocal: () => false });
-    expect(await elsewhere.round()).toMatchObject({ removed: 0 });
-    expect(await daemonOf({ days: dueInDays + 0.02, isLocal: isSecond }).round()).toMatchObject({ removed: 0 });
-    expect(await daemonOf({ days: dueInDays + 0.06, isLocal: isSecond }).round()).toMatchObject({ removed: 1 });
-    await put('o');
-    const isFirst: Cluster['isLocal'] = (device) => device === first;
-    expect(await daemonOf({ days: dueInDays + 0.02, isLocal: isFirst }).round()).toMatchObject({ removed: 1 });
+    expect(await daemonOf({ days: 9, duty: NONE_OURS }).round()).toMatchObject({ removed: 0 });
+    expect(await walkAfter(9)).toMatchObject({ removed: 1 });
   });
 
   it('that were uploaded in parts go with their parts', async () => {

@@ -29,6 +29,7 @@ import { Lifecycle } from '../../../../proxy/daemons/lifecycle.ts';
 import { createPipelines } from '../../../../proxy/pipeline.ts';
 import { askSigned } from '../../../support/s3/raw-request.ts';
 import { s3Client, startS3 } from '../../../support/s3/signing.ts';
+import { ALL_OURS } from '../../../support/swift-fakes/duties.ts';
 import type { FakeSwift } from '../../../support/swift-fakes/fake-swift.ts';
 
 const DAY_MS = 86_400_000;
@@ -246,7 +247,8 @@ describe('a version that is retained', () => {
     const { cluster, containers, config } = swift.services;
     const clock = { nowMs: () => swift.nowMs + 5 * DAY_MS };
     const lifecycle = new Lifecycle({
-      cluster: { ...cluster, clock, isLocal: () => true },
+      cluster: { ...cluster, clock },
+      duty: ALL_OURS,
       services: {
         objects: createPipelines(swift.services).s3,
         containers,
