@@ -81,5 +81,7 @@ export const LARGE_FILES_PER_STEP = 64;
 export const MOST_ORPHAN_CANDIDATES = 10_000;
 /** A large body without a needle is removed when it had none this long before. */
 export const ORPHAN_GRACE_MS = 600_000;
+/** A check of a device reads what the disk does not give back so many times. */
+export const READ_ATTEMPTS = 3;
 /** Problems of a device that a check tells one by one. */
 export const MOST_REPORTED_PROBLEMS = 1000;

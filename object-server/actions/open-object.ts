@@ -1,9 +1,10 @@
 import type { Clock } from '../../common/clock.ts';
 import { bodySeed, type ObjectReading, type ObjectState, type ObjectTarget } from '../contract.ts';
+import { isDamage } from '../engine/damage.ts';
 import type { Device } from '../engine/device.ts';
 import type { LiveObject } from '../engine/live-object.ts';
 import { setAside } from '../engine/quarantine.ts';
-import { findObject, isDamage, isExpired, isVersionOf, readVersion, recallObject } from '../engine/read-object.ts';
+import { findObject, isExpired, isVersionOf, readVersion, recallObject } from '../engine/read-object.ts';
 import { objectNotFound, supersededWhileRead, toDeviceError } from '../errors.ts';
 import type { LargeReading } from '../large/contract.ts';
 import { MOST_LOOKUPS } from '../limits.ts';

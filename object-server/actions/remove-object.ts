@@ -1,5 +1,6 @@
 import { ApiError } from '../../common/errors.ts';
 import type { ObjectRemoval, ObjectTarget } from '../contract.ts';
+import { isUnreadable } from '../engine/damage.ts';
 import { type Fold, foldVersions, newestTimestamp } from '../engine/fold.ts';
 import { nameSlotOf } from '../engine/object-key.ts';
 import { findObject, isExpired, recallObject } from '../engine/read-object.ts';
@@ -50,7 +51,8 @@ async function lookUp({ device, clock }: ActionContext, target: ObjectTarget, ke
     const { fold, live } = await findObject(device, target);
     return { fold, existed: live !== undefined && !isExpired(live, clock.nowMs()) };
   } catch (error) {
-    if (!(error instanceof ApiError) || error.code !== 'CorruptObject') throw error;
+    const isDamaged = error instanceof ApiError && error.code === 'CorruptObject';
+    if (!isDamaged && !isUnreadable(error)) throw error;
     return { fold: foldVersions(await device.index.newest(key)), existed: true };
   }
 }

@@ -1,11 +1,10 @@
-import { systemErrorCode } from '../../common/errors.ts';
 import type { ObjectState, ObjectTarget } from '../contract.ts';
 import { deviceBusy } from '../errors.ts';
 import type { IndexedVersion, ObjectKey } from '../index/contract.ts';
-import { CorruptLargeFileError } from '../large/format.ts';
 import { MOST_LOOKUPS } from '../limits.ts';
 import type { Location, Needle } from '../slab/contract.ts';
 import { CorruptNeedleError } from '../slab/corrupt-needle.ts';
+import { isDamage } from './damage.ts';
 import { type Device, indexedVersionOf, type KeyedNeedle } from './device.ts';
 import { type Fold, foldVersions } from './fold.ts';
 import { DELETE_AT, type LiveObject } from './live-object.ts';
@@ -107,7 +106,8 @@ const NOTHING = Promise.resolve(undefined);
 
 /**
  * One version's needle, verified to be that version of that object.
- * @returns undefined where it is somewhere else by now, or gone. @throws CorruptObject, after setting it aside.
+ * @returns undefined where it is somewhere else by now, or gone.
+ * @throws CorruptObject, after setting it aside; the disk's own errors, which set nothing aside.
  */
 export async function readVersion(
   device: Device,
@@ -157,18 +157,6 @@ function stateOf(data: Needle, posted: Needle | undefined, typed: Needle | undef
     metadata: posted?.metadata ?? data.metadata,
   };
 }
-
-/** Bytes that are not what was written, or that the disk cannot give back. */
-export function isDamage(error: unknown): boolean {
-  return (
-    error instanceof CorruptNeedleError ||
-    error instanceof CorruptLargeFileError ||
-    DAMAGE.has(systemErrorCode(error) ?? '')
-  );
-}
-
-/** ENOENT: the file that something points to is gone. */
-const DAMAGE = new Set(['EIO', 'ENOENT']);
 
 function deleteAtMsOf({ metadata }: ObjectState): number {
   const deleteAt = metadata[DELETE_AT];

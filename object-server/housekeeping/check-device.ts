@@ -5,12 +5,12 @@ import { bodySeed } from '../contract.ts';
 import type { Disk } from '../disk/contract.ts';
 import { nodeDisk } from '../disk/node-disk.ts';
 import { loadNote, replayFrom } from '../engine/checkpoint.ts';
+import { isDamage, isUnreadable } from '../engine/damage.ts';
 import { foldersOf, indexedVersionOf } from '../engine/device.ts';
 import { foldVersions } from '../engine/fold.ts';
 import { parseLargeLabel } from '../engine/large-label.ts';
 import { loadLayout } from '../engine/layout.ts';
 import { objectKeyOf } from '../engine/object-key.ts';
-import { isDamage } from '../engine/read-object.ts';
 import { recoverDevice } from '../engine/recovery.ts';
 import { openDeviceShare } from '../engine/shared-state.ts';
 import { compareVersions } from '../engine/version.ts';
@@ -18,8 +18,8 @@ import type { IndexedVersion, ObjectKey, ScannedVersion, VersionIndex } from '..
 import { openLevelIndex } from '../index/level-index.ts';
 import type { LargeFiles } from '../large/contract.ts';
 import { labelOf, openLargeFiles } from '../large/large-files.ts';
-import { LARGE_FILES_PER_STEP, MOST_REPORTED_PROBLEMS, VERSIONS_PER_SURVEY_STEP } from '../limits.ts';
-import type { Location, Needle, SegmentInfo, SlabReader } from '../slab/contract.ts';
+import { LARGE_FILES_PER_STEP, MOST_REPORTED_PROBLEMS, READ_ATTEMPTS, VERSIONS_PER_SURVEY_STEP } from '../limits.ts';
+import type { Location, Needle, Scanned, SegmentInfo, SlabReader } from '../slab/contract.ts';
 import { listSegments } from '../slab/list-segments.ts';
 import { scanSegment } from '../slab/scan-segment.ts';
 import { openSlabReader } from '../slab/slab-reader.ts';
@@ -58,10 +58,18 @@ interface DeviceProblem {
  * - `damaged-header`: a segment whose header cannot be read; what it held is lost.
  * - `damaged-bytes`: part of a segment that is not what was written.
  * - `missing-entry`: a needle that the object needs and the index does not have. Repair: it is put there.
- * - `damaged-version`: the index has it, and no sound needle or body is where it says. Repair: it is marked as damaged.
+ * - `damaged-version`: the index has it, and no sound needle or body is where it says, or the disk does not give it back. Repair: it is
+ *   marked as damaged.
+ * - `sound-version`: it is marked as damaged, and all its bytes are what was written. Repair: the mark goes.
  * - `orphan-body`: a large body without a version. Repair: it is removed.
  */
-type ProblemKind = 'damaged-header' | 'damaged-bytes' | 'missing-entry' | 'damaged-version' | 'orphan-body';
+type ProblemKind =
+  | 'damaged-header'
+  | 'damaged-bytes'
+  | 'missing-entry'
+  | 'damaged-version'
+  | 'sound-version'
+  | 'orphan-body';
 
 /**
  * Holds the slabs, the large files and the index of one device against each other. Only while no process has the device open.
@@ -148,8 +156,8 @@ class Check {
       }
       step = [];
     };
-    const { disk, path, nameKey } = this.deps;
-    for await (const found of scanSegment(disk, foldersOf(path).slabs, info.segment)) {
+    const { nameKey } = this.deps;
+    for await (const found of this.scan(info.segment)) {
       if (found.found === 'damage') {
         const { offset, lengthBytes } = found;
         this.report('damaged-bytes', `segment ${info.segment}, ${lengthBytes} bytes at ${offset}`, false);
@@ -165,6 +173,16 @@ class Check {
     await flush();
     // Compaction takes away all entries of a segment; a kill before its release leaves one like that, and that is no loss.
     if (referenced) for (const { object, versions } of missing.values()) await this.checkMissing(object, versions);
+  }
+
+  private async *scan(segment: number): AsyncGenerator<Scanned> {
+    const { disk, path } = this.deps;
+    try {
+      yield* scanSegment(disk, foldersOf(path).slabs, segment);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      this.report('damaged-bytes', `segment ${segment} cannot be read to its end: ${messageOf(error)}`, false);
+    }
   }
 
   private async checkMissing(object: ObjectKey, missing: readonly IndexedVersion[]): Promise<void> {
@@ -205,19 +223,29 @@ class Check {
     for (const version of new Set([base, metadata, contentType])) {
       const object = group[0]?.object;
       if (version === undefined || object === undefined) continue;
-      if (version.damaged) {
-        this.result.damaged += 1;
-        continue;
-      }
+      if (version.damaged) this.result.damaged += 1;
       const problem = await this.problemOf(object, version);
-      if (problem === undefined) continue;
+      if ((problem !== undefined) === version.damaged) continue;
       const { index, repair } = this.deps;
-      if (repair) await index.put([{ change: 'put', object, version: { ...version, damaged: true } }]);
-      this.report('damaged-version', `${describe(object, version)}: ${problem}`, repair);
+      if (repair) await index.put([{ change: 'put', object, version: { ...version, damaged: problem !== undefined } }]);
+      if (problem === undefined) this.report('sound-version', describe(object, version), repair);
+      else this.report('damaged-version', `${describe(object, version)}: ${problem}`, repair);
     }
   }
 
+  /** What is wrong with a version; undefined: it is sound. What cannot be read is tried again before it counts. */
   private async problemOf(object: ObjectKey, version: IndexedVersion): Promise<string | undefined> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.damageOf(object, version);
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+        if (attempt >= READ_ATTEMPTS) return messageOf(error);
+      }
+    }
+  }
+
+  private async damageOf(object: ObjectKey, version: IndexedVersion): Promise<string | undefined> {
     const { reader, large, nameKey } = this.deps;
     try {
       const needle = await reader.read(version.location);
@@ -235,7 +263,7 @@ class Check {
       return undefined;
     } catch (error) {
       if (!isDamage(error)) throw error;
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
     }
   }
 
@@ -283,6 +311,10 @@ const NO_BODY = { where: 'inline', bytes: new Uint8Array(0), checksum: 0n } as c
 
 function isAt({ location }: IndexedVersion, { segment, generation, offset }: Location): boolean {
   return location.segment === segment && location.generation === generation && location.offset === offset;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function describe({ policyIndex, partition, hash }: ObjectKey, { kind, timestamp, location }: IndexedVersion): string {

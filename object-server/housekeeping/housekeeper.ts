@@ -2,8 +2,8 @@ import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/log.ts';
 import type { ObjectServerConfig } from '../config.ts';
 import { takeCheckpoint } from '../engine/checkpoint.ts';
+import { isDamage, isUnreadable } from '../engine/damage.ts';
 import { countSegments, type Device, foldersOf } from '../engine/device.ts';
-import { isDamage } from '../engine/read-object.ts';
 import { HOUSEKEEPER_LANE, SegmentState, unpackPosition } from '../engine/shared-state.ts';
 import type { IndexedVersion, ObjectKey } from '../index/contract.ts';
 import {
@@ -159,7 +159,7 @@ export class Housekeeper {
   }
 
   private async *round(): AsyncGenerator<void> {
-    const { device, clock, config, logger } = this.deps;
+    const { device, clock, config } = this.deps;
     this.surveyStartedMs = clock.nowMs();
     this.surveyedPositions = this.positions();
     const before = await this.sealedSegments(); // what is sealed later is not counted to its end
@@ -169,15 +169,7 @@ export class Housekeeper {
     const candidates = this.candidates(before, live, leastDead);
     const compacted: number[] = [];
     for (const { segment } of candidates) {
-      const { reclaim_age_s: reclaimAgeS } = config;
-      const { recentlyRemoved, writer } = this;
-      const { empty, movedBytes } = yield* compactSegment(
-        { device, writer, clock, reclaimAgeS, recentlyRemoved },
-        segment,
-      );
-      logger.debug({ device: device.name, segment, movedBytes, empty }, 'a segment is compacted');
-      if (empty) compacted.push(segment);
-      else this.kept.add(segment);
+      if (yield* this.compact(segment)) compacted.push(segment);
       if (compacted.length >= MOST_SEGMENTS_PER_ROUND) await this.release(compacted.splice(0));
       yield;
     }
@@ -186,6 +178,27 @@ export class Housekeeper {
     yield* this.orphans.sweep();
     const tookMs = clock.nowMs() - this.surveyStartedMs;
     this.surveyDueAtMs = clock.nowMs() + Math.max(SURVEY_PAUSE_MS, SURVEY_PAUSE_FACTOR * tookMs);
+  }
+
+  /** @returns whether nothing is needed in it any more. */
+  private async *compact(segment: number): AsyncGenerator<void, boolean> {
+    const { device, clock, config, logger } = this.deps;
+    const { reclaim_age_s: reclaimAgeS } = config;
+    const { recentlyRemoved, writer } = this;
+    try {
+      const { empty, movedBytes } = yield* compactSegment(
+        { device, writer, clock, reclaimAgeS, recentlyRemoved },
+        segment,
+      );
+      logger.debug({ device: device.name, segment, movedBytes, empty }, 'a segment is compacted');
+      if (!empty) this.kept.add(segment);
+      return empty;
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      // It stays as it is until a later round; the others need not wait for it.
+      logger.error({ err: error, device: device.name, segment }, 'a segment cannot be read, and is not compacted');
+      return false;
+    }
   }
 
   /** Only after a checkpoint covers what was moved out of them. A crash between the two leaves sealed segments in which nothing lives. */
@@ -247,6 +260,7 @@ export class Housekeeper {
       const needle = await device.reader.read(version.location);
       if (needle?.body.where === 'file') await device.large.remove(needle.body.name);
     } catch (error) {
+      if (isUnreadable(error)) return; // the next survey tries again
       if (!isDamage(error)) throw error;
       logger.warn({ err: error, hash: key.hash.toString('hex') }, 'the file of a dead version is not known any more');
     }

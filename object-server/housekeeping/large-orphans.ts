@@ -1,8 +1,8 @@
 import type { Clock } from '../../common/clock.ts';
 import { timestampFromTicks } from '../../common/timestamp.ts';
+import { isDamage, isUnreadable } from '../engine/damage.ts';
 import type { Device } from '../engine/device.ts';
 import { parseLargeLabel } from '../engine/large-label.ts';
-import { isDamage } from '../engine/read-object.ts';
 import { labelOf } from '../large/large-files.ts';
 import { LARGE_FILES_PER_STEP, MOST_ORPHAN_CANDIDATES, ORPHAN_GRACE_MS } from '../limits.ts';
 
@@ -63,7 +63,7 @@ export class LargeOrphans {
         const needle = await this.device.reader.read(version.location);
         if (needle === undefined || (needle.body.where === 'file' && needle.body.name === name)) return true;
       } catch (error) {
-        if (!isDamage(error)) throw error;
+        if (!isDamage(error) && !isUnreadable(error)) throw error;
         return true; // whoever reads the object will say so
       }
     }

@@ -30,8 +30,11 @@ export interface PendingSource {
    * needle cannot be read are left out; the source forgets them itself, once it is sure that they never can be.
    */
   next(after: Buffer | undefined, limit: number): Promise<PendingStep>;
-  /** What is true of the object now, the deletion included; undefined: nothing is known of it any more. */
-  currentRow(target: ObjectTarget): Promise<ObjectRow | undefined>;
+  /**
+   * What is true of the object now, the deletion included; undefined: nothing is known of it any more. `unreadable`: the disk does not
+   * say now, and the update has to wait.
+   */
+  currentRow(target: ObjectTarget): Promise<ObjectRow | undefined | 'unreadable'>;
   /** Removes them from the index. They may come back after a crash: updates are idempotent. */
   forget(updates: readonly PendingUpdate[]): Promise<void>;
   /**

@@ -72,7 +72,7 @@ export class PendingUpdater {
         const row = rows[index];
         if (row === undefined)
           done.push(update); // gone for good: there is nothing to tell
-        else sendings.push({ update, row, outcomes: [] });
+        else if (row !== 'unreadable') sendings.push({ update, row, outcomes: [] });
       });
       await this.sendAll(sendings);
       for (const sending of sendings) if (await this.settle(sending)) done.push(sending.update);

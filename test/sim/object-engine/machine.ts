@@ -225,9 +225,9 @@ export class Machine {
     return { whenWritten: (then) => void thens.push(then) };
   }
 
+  /** They go away again: what could not be read for a while is as good as it was. */
   private faultOf({ readOnly }: DiskOperation): string | undefined {
-    // What cannot be read is damaged, to the engine: only where bits are lost too.
-    if (!this.faultsOn || (readOnly && !this.plan.flips)) return undefined;
+    if (!this.faultsOn) return undefined;
     if (!this.random.chance(this.plan.faultChance)) return undefined;
     return readOnly ? 'EIO' : this.random.pick(['EIO', 'EIO', 'ENOSPC']);
   }

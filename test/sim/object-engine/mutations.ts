@@ -130,6 +130,12 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 1000,
   },
   {
+    name: 'what the disk does not give back now counts as damaged',
+    file: 'object-server/engine/damage.ts',
+    edits: [["systemErrorCode(error) === 'ENOENT'", 'systemErrorCode(error) !== undefined']],
+    seeds: 300,
+  },
+  {
     name: 'what no container is there for is not taken back',
     file: 'object-server/actions/store-version.ts',
     edits: [['  await takeBack(device, target, needle.timestamp);\n', '']],

@@ -41,7 +41,6 @@ export async function runSeed(seed: number): Promise<void> {
       await machine.start();
       await machine.run(workload.audit());
       machine.faultsOn = plan.faultChance > 0 && random.chance(0.7);
-      if (machine.faultsOn && plan.flips) workload.damaged = true;
       await machine.run(workload.work(plan.operations));
       machine.faultsOn = false;
       if (cleanly || random.chance(0.1)) await machine.stop();
