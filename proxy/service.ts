@@ -92,6 +92,7 @@ export function buildProxy(deps: ProxyDeps): Service {
     containers: services.containers,
     clock,
     region: config.s3.region,
+    isOwner: async (request) => (await services.access.decide(request)).owner,
     noteLifecycle: (account, bucket) => noteLifecycle(services.cluster, account, bucket),
     leastPartBytes: config.s3.min_segment_size,
   };

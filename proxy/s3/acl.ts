@@ -1,8 +1,8 @@
-import type { Headers } from '../message.ts';
 import { s3Error } from './errors.ts';
 import type { S3Request, S3Services } from './message.ts';
 import { askHead } from './object-api.ts';
 import { ownerOf, ownerXml } from './owner.ts';
+import { ownAcls } from './policy/stored-policy.ts';
 import type { XmlElement } from './xml/read.ts';
 import { element } from './xml/write.ts';
 
@@ -16,10 +16,10 @@ const READ_ACLS: Readonly<Record<string, string>> = {
   'authenticated-read': '*:*',
 };
 
-/** A canned ACL as a container's. @throws ApiError `NotImplemented`, `InvalidArgument`. */
-export function aclHeaders(canned: string): Headers {
+/** A canned ACL as a container's read ACL. @throws ApiError `NotImplemented`, `InvalidArgument`. */
+export function readAclOf(canned: string): string {
   const read = Object.hasOwn(READ_ACLS, canned) ? READ_ACLS[canned] : undefined;
-  if (read !== undefined) return { 'x-container-read': read };
+  if (read !== undefined) return read;
   if (canned === 'public-read-write') throw s3Error('NotImplemented', { fields: { Header: 'x-amz-acl' } });
   throw s3Error('InvalidArgument', { fields: { ArgumentName: 'x-amz-acl', ArgumentValue: canned } });
 }
@@ -39,9 +39,9 @@ export async function checkObjectAcl(
   { bucket, canned }: { bucket: string; canned: string | undefined },
 ): Promise<void> {
   if (canned === undefined || OBJECT_ACLS.has(canned)) return;
-  const wanted = aclHeaders(canned)['x-container-read'];
+  const wanted = readAclOf(canned);
   const headers = await askHead(request, services, { method: 'HEAD', container: bucket });
-  if (headers['x-container-read'] !== wanted)
+  if (ownAcls(headers).read !== wanted)
     throw s3Error('NotImplemented', {
       message: 'An object has the ACL of its bucket.',
       fields: { Header: 'x-amz-acl' },

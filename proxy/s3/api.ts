@@ -16,6 +16,7 @@ import {
 import { encodePath } from '../routes/path.ts';
 import { asS3Error, renderS3Error, s3Error } from './errors.ts';
 import type { S3Request, S3Services } from './message.ts';
+import { swiftRequest } from './object-api.ts';
 import { operationOf } from './operations/table.ts';
 import { payloadOf } from './payload/payload.ts';
 import { authenticate } from './signature/authenticate.ts';
@@ -124,16 +125,6 @@ const METHODS = 'GET, HEAD, PUT, POST, DELETE, OPTIONS';
 
 function unavailable(error: unknown): never {
   throw s3Error('ServiceUnavailable', { cause: error });
-}
-
-/** As much of a request as the settings of its container depend on. */
-function swiftRequest({ method, account, bucket, key, headers, context }: S3Request): ProxyRequest {
-  const path = {
-    account,
-    ...(bucket === undefined ? {} : { container: bucket }),
-    ...(bucket === undefined || key === undefined ? {} : { object: key }),
-  };
-  return { method, path, query: new Map(), headers, body: NO_BODY, context };
 }
 
 /** Whoever says whose a bucket is wants to reach no other. @throws ApiError `AccessDenied`. */

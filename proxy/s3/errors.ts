@@ -31,6 +31,7 @@ const ERRORS = {
   InvalidURI: [400, 'Could not parse the specified URI.'],
   KeyTooLongError: [400, 'Your key is too long.'],
   MalformedACLError: [400, 'The XML you provided was not well-formed or did not validate against our schema.'],
+  MalformedPolicy: [400, 'The policy is not valid JSON, or not a policy.'],
   MalformedTrailerError: [400, 'The body has trailers that are not what the request said.'],
   MalformedXML: [400, 'The XML you provided was not well-formed or did not validate against our schema.'],
   MaxMessageLengthExceeded: [400, 'Your request was too big.'],

@@ -48,3 +48,8 @@ export const MOST_KEPT_VERSIONS = 100;
 /** A walk through a bucket: rows of one page, and objects that it removes at a time. */
 export const LIFECYCLE_PAGE_ROWS = 1000;
 export const LIFECYCLE_CONCURRENCY = 4;
+
+/** A bucket's policy: its text, bytes; objects and lists inside each other; statements. Spec: Amazon S3, "Bucket policies". */
+export const MOST_POLICY_BYTES = 20 << 10;
+export const MOST_POLICY_DEPTH = 8;
+export const MOST_STATEMENTS = 256;

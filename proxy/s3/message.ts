@@ -26,6 +26,8 @@ export interface S3Services {
   readonly containers: KnownContainers;
   readonly clock: Clock;
   readonly region: string;
+  /** Whether who asks may see and set the ACLs of what a request is about. */
+  isOwner(request: ProxyRequest): Promise<boolean>;
   /** Notes that a bucket gets lifecycle rules, before it does. @throws ApiError 503. */
   noteLifecycle(account: string, bucket: string): Promise<void>;
   /** Smallest part but the last, bytes. */

@@ -1,8 +1,18 @@
 import { ApiError } from '../../common/errors.ts';
 import { rowsOfChunk } from '../../container-server/contract.ts';
-import { type Headers, NO_BODY, type ProxyResponse, type RequestBody } from '../message.ts';
+import { type Headers, NO_BODY, type ProxyRequest, type ProxyResponse, type RequestBody } from '../message.ts';
 import { s3Error } from './errors.ts';
 import type { S3Request, S3Services } from './message.ts';
+
+/** As much of a request as the settings of its container depend on. */
+export function swiftRequest({ method, account, bucket, key, headers, context }: S3Request): ProxyRequest {
+  const path = {
+    account,
+    ...(bucket === undefined ? {} : { container: bucket }),
+    ...(bucket === undefined || key === undefined ? {} : { object: key }),
+  };
+  return { method, path, query: new Map(), headers, body: NO_BODY, context };
+}
 
 /** A request of the object API that an operation is made of. */
 export interface Ask {

@@ -1,15 +1,16 @@
 import { contentOf } from '../../message.ts';
-import { aclHeaders, aclXml, cannedAclOf, checkObjectAcl } from '../acl.ts';
+import { aclXml, cannedAclOf, checkObjectAcl, readAclOf } from '../acl.ts';
 import { s3Error } from '../errors.ts';
 import type { Operation } from '../message.ts';
 import { bucketOf, objectOf } from '../names.ts';
 import { askHead } from '../object-api.ts';
+import { ownAcls, policyHeaders, policyInForce } from '../policy/stored-policy.ts';
 import { readXmlIfAny } from '../xml/read.ts';
 import { xmlAnswer } from '../xml/write.ts';
 
 export const getBucketAcl: Operation = async (request, services) => {
   const headers = await askHead(request, services, { method: 'HEAD', container: bucketOf(request) });
-  return xmlAnswer('AccessControlPolicy', aclXml(request, headers['x-container-read']));
+  return xmlAnswer('AccessControlPolicy', aclXml(request, ownAcls(headers).read));
 };
 
 /** Canned, in a header, or explicit, where a canned one says the same. */
@@ -24,7 +25,10 @@ export const putBucketAcl: Operation = async (request, services) => {
   if (header !== undefined && document)
     throw s3Error('InvalidRequest', { message: 'Specify either an ACL header or a body.' });
   const canned = header ?? (document ? cannedAclOf(document, request) : 'private');
-  await askHead(request, services, { method: 'POST', container, headers: aclHeaders(canned) });
+  const headers = await askHead(request, services, { method: 'HEAD', container });
+  const acls = { ...ownAcls(headers), read: readAclOf(canned) };
+  const set = policyHeaders(headers, policyInForce(headers), acls);
+  await askHead(request, services, { method: 'POST', container, headers: set });
   return { status: 200, headers: {}, body: contentOf('') };
 };
 
@@ -33,7 +37,7 @@ export const getObjectAcl: Operation = async (request, services) => {
   const { bucket, key } = objectOf(request);
   await askHead(request, services, { method: 'HEAD', container: bucket, object: key });
   const headers = await askHead(request, services, { method: 'HEAD', container: bucket });
-  return xmlAnswer('AccessControlPolicy', aclXml(request, headers['x-container-read']));
+  return xmlAnswer('AccessControlPolicy', aclXml(request, ownAcls(headers).read));
 };
 
 export const putObjectAcl: Operation = async (request, services) => {

@@ -1,7 +1,7 @@
 import { ApiError } from '../../../common/errors.ts';
 import { locksContainerOf } from '../../features/object-lock.ts';
 import { contentOf } from '../../message.ts';
-import { aclHeaders } from '../acl.ts';
+import { readAclOf } from '../acl.ts';
 import { s3Error } from '../errors.ts';
 import { refuseNotBuilt } from '../headers.ts';
 import type { Operation, S3Request, S3Services } from '../message.ts';
@@ -18,8 +18,8 @@ export const createBucket: Operation = async (request, services) => {
   if (!isNewBucketName(bucket)) throw s3Error('InvalidBucketName', { fields: { BucketName: bucket } });
   refuseNotBuilt(request.headers);
   const isToLock = request.headers['x-amz-bucket-object-lock-enabled']?.toLowerCase() === 'true';
-  const acl = aclHeaders(request.headers['x-amz-acl'] ?? 'private');
-  const headers = { ...acl, ...(isToLock ? { 'x-versions-enabled': 'true' } : {}) };
+  const readAcl = readAclOf(request.headers['x-amz-acl'] ?? 'private');
+  const headers = { 'x-container-read': readAcl, ...(isToLock ? { 'x-versions-enabled': 'true' } : {}) };
   await readXmlIfAny(request.body, 'CreateBucketConfiguration');
   // Who may not make it must not change what is there: a PUT of a container that exists would set its ACL.
   const there = await exists(request, services, bucket);

@@ -21,6 +21,7 @@ import {
   putLockConfiguration,
   putRetention,
 } from './object-lock.ts';
+import { deleteBucketPolicy, getBucketPolicy, getBucketPolicyStatus, putBucketPolicy } from './policy.ts';
 import { putObject } from './put-object.ts';
 import { absent, fixed, notAllowed, notBuilt } from './settings.ts';
 import {
@@ -51,14 +52,14 @@ const BUCKET_PARTS: Readonly<Record<string, Verbs>> = {
   requestPayment: { GET: fixed('RequestPaymentConfiguration', ['Payer', 'BucketOwner']) },
   accelerate: { GET: fixed('AccelerateConfiguration') },
   lifecycle: { GET: getLifecycle, PUT: putLifecycle, DELETE: deleteLifecycle },
-  policy: { GET: absent('NoSuchBucketPolicy') },
+  policy: { GET: getBucketPolicy, PUT: putBucketPolicy, DELETE: deleteBucketPolicy },
+  policyStatus: { GET: getBucketPolicyStatus },
   website: { GET: absent('NoSuchWebsiteConfiguration') },
   replication: { GET: absent('ReplicationConfigurationNotFoundError') },
   encryption: { GET: absent('ServerSideEncryptionConfigurationNotFoundError') },
   'object-lock': { GET: getLockConfiguration, PUT: putLockConfiguration },
   publicAccessBlock: { GET: absent('NoSuchPublicAccessBlockConfiguration') },
   ownershipControls: { GET: absent('OwnershipControlsNotFoundError') },
-  policyStatus: {},
   versions: { GET: listObjectVersions },
   analytics: {},
   inventory: {},

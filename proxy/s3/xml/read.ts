@@ -1,7 +1,8 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
-import { collect, type RequestBody } from '../../message.ts';
+import type { RequestBody } from '../../message.ts';
 import { s3Error } from '../errors.ts';
 import { MOST_XML_BYTES, MOST_XML_DEPTH } from '../limits.ts';
+import { readBody } from '../payload/read-body.ts';
 
 /** An element: its text, and its children by name without prefix. */
 export interface XmlElement {
@@ -32,10 +33,7 @@ export async function readXmlIfAny(
   root: string,
   mostBytes = MOST_XML_BYTES,
 ): Promise<XmlElement | undefined> {
-  if ((body.sizeBytes ?? 0) > mostBytes) throw s3Error('MaxMessageLengthExceeded');
-  const bytes = await collect(body.chunks(), mostBytes);
-  if (!bytes) throw s3Error('MaxMessageLengthExceeded');
-  if (body.sizeBytes !== undefined && bytes.length !== body.sizeBytes) throw s3Error('IncompleteBody');
+  const bytes = await readBody(body, mostBytes);
   return bytes.length === 0 ? undefined : parseXml(bytes.toString('utf8'), root);
 }
 

@@ -70,8 +70,15 @@ function daemonOf({ days, duty = ALL_OURS, before }: DaemonOptions): Lifecycle {
     await before?.(request.method, request.path.object);
     return pipeline(request);
   };
-  const noteLifecycle = async () => undefined;
-  const services = { objects, containers, clock, region: '', leastPartBytes: 1, noteLifecycle };
+  const services = {
+    objects,
+    containers,
+    clock,
+    region: '',
+    leastPartBytes: 1,
+    isOwner: async () => true,
+    noteLifecycle: async () => undefined,
+  };
   const logger = pino({ level: 'silent' });
   return new Lifecycle({
     cluster: { ...cluster, clock },

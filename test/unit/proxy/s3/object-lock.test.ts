@@ -255,6 +255,7 @@ describe('a version that is retained', () => {
         clock,
         region: '',
         leastPartBytes: 1,
+        isOwner: async () => true,
         noteLifecycle: async () => undefined,
       },
       logger: pino({ level: 'silent' }),

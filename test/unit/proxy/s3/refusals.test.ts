@@ -114,7 +114,6 @@ describe('a request', () => {
   it('for what is not built is refused, never half done', async () => {
     for (const [method, path] of [
       ['PUT', '/bucket?website='],
-      ['PUT', '/bucket?policy='],
       ['PUT', '/bucket?replication='],
       ['PUT', '/bucket?encryption='],
       ['GET', '/bucket/native?torrent='],
