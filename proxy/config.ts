@@ -1,4 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { MOST_REVEALED_CHARACTERS } from './limits.ts';
 
 const TEMP_URL_METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'] as const;
 
@@ -168,6 +169,23 @@ const domainRemap = Type.Object({
   cname_nameservers: names([], "Addresses of name servers, `address` or `address:port`; none: the system's."),
 });
 
+const accessLog = Type.Object(
+  {
+    path: Type.String({
+      default: '',
+      pattern: '^(stdout|/.+)?$',
+      description: "File that each request adds a line to, an absolute path, or 'stdout'; empty: none.",
+    }),
+    reveal_sensitive_prefix: Type.Integer({
+      minimum: 0,
+      maximum: MOST_REVEALED_CHARACTERS,
+      default: 0,
+      description: 'Characters of tokens and of signatures in URLs that are shown.',
+    }),
+  },
+  { description: "Access log, in the form of Swift's proxy-logging." },
+);
+
 /** The `proxy` part of the configuration. */
 export const proxyConfig = Type.Object({
   policies: Type.Array(policy, {
@@ -319,6 +337,7 @@ export const proxyConfig = Type.Object({
     }),
   }),
   formpost: Type.Object({ allowed_digests: digests }),
+  access_log: accessLog,
 });
 
 export type ProxyConfig = Static<typeof proxyConfig>;

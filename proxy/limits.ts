@@ -128,3 +128,11 @@ export const MOST_CNAME_LOOKUPS = 100;
 
 /** Longer bodies are hashed by another thread; this much takes a third of a millisecond. */
 export const MOST_HASHED_HERE_BYTES = 256 << 10;
+
+/** Lines of the access log are gathered for so long, or until they are so many bytes. */
+export const LOG_FLUSH_MS = 1_000;
+export const LOG_FLUSH_BYTES = 64 << 10;
+/** What waits to be written to the access log, in one thread; lines beyond it are lost. */
+export const MOST_WAITING_LOG_BYTES = 4 << 20;
+/** Of a token or a signature in the access log. Spec: Swift, `reveal_sensitive_prefix`: its default. */
+export const MOST_REVEALED_CHARACTERS = 16;

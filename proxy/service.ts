@@ -8,6 +8,8 @@ import type { ListingStore } from '../container-server/contract.ts';
 import type { ObjectStore } from '../object-server/contract.ts';
 import type { Device, Ring } from '../ring/contract.ts';
 import { createAccessControl, PROJECT_DOMAIN_HEADER } from './access/access-control.ts';
+import { AccessLog } from './access-log/access-log.ts';
+import { LogFile } from './access-log/log-file.ts';
 import { createPolicyObjects } from './actions/coded-objects.ts';
 import { noteLifecycle } from './actions/note-lifecycle.ts';
 import { readAccountInfo, readContainerInfo } from './actions/read-listing.ts';
@@ -114,13 +116,22 @@ export function buildProxy(deps: ProxyDeps): Service {
     shownLocation: hostNames && ((request, location) => hostNames.shownLocation(request, location)),
     isClosing: () => isClosing,
   });
+  const logFile = config.access_log.path === '' ? undefined : new LogFile(config.access_log.path, logger);
+  const accessLog =
+    logFile &&
+    new AccessLog({
+      clock,
+      append: (line) => logFile.append(line),
+      revealed: config.access_log.reveal_sensitive_prefix,
+      policyIndexOf: (account, container) => services.containers.now(account, container)?.policyIndex,
+    });
   const app = createApp({
     logger,
     renderError: renderSwiftError,
     newRequestId: (request) => newTransactionId(clock, extraOf(request)),
     requestIdHeaders: TRANSACTION_ID_HEADERS,
     mostBodyBytes: MOST_PLAIN_BODY_BYTES,
-    serverFactory: serverFactory({ api, s3, hostNames, clock, clientTimeoutMs }),
+    serverFactory: serverFactory({ api, s3, hostNames, accessLog, clock, clientTimeoutMs }),
   });
   app.addHook('preClose', async () => {
     isClosing = true;
@@ -142,11 +153,13 @@ export function buildProxy(deps: ProxyDeps): Service {
   return {
     app,
     async start() {
+      await logFile?.start();
       for (const daemon of daemons) daemon.start();
     },
     async stop() {
       await Promise.all(daemons.map((daemon) => daemon.stop()));
       await api.idle();
+      await logFile?.stop();
     },
   };
 }

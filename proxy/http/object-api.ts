@@ -5,6 +5,7 @@ import type { Clock } from '../../common/clock.ts';
 import { ApiError } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
 import { SERVICE_TYPE } from '../access/access-control.ts';
+import { ObservedResponse } from '../access-log/observed.ts';
 import { refusal, renderedRefusal } from '../errors.ts';
 import { contentOf, type Handler, type Headers, NO_BODY, type ProxyRequest, type ProxyResponse } from '../message.ts';
 import type { StraightWay } from '../plain/straight-way.ts';
@@ -109,6 +110,8 @@ class Exchange {
     this.isS3 = options.s3.claims(incoming);
     this.headers = decodeHeaders(incoming.headers);
     this.transactionId = newTransactionId(options.clock, this.headers['x-trans-id-extra']);
+    // Logged even where no answer is sent.
+    if (response instanceof ObservedResponse) response.transactionId = this.transactionId;
     // The stream says it to who reads; with nobody reading, it must not end the process.
     incoming.on('error', ignore);
     response.on('error', ignore);

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { HTML, pageOf, reasonOf, refusal } from '../errors.ts';
+import { HTML, isRefusal, pageOf, reasonOf, refusal } from '../errors.ts';
 import { type Content, contentOf, type Headers, type ProxyResponse } from '../message.ts';
 import { encodeHeaderValue, titleCase } from './header-text.ts';
 import { httpDateNow } from './http-date.ts';
@@ -63,7 +63,8 @@ async function sendBody(status: number, headers: Headers, body: Content, options
     await options.beforeEnd?.();
     response.end();
   } catch (error) {
-    // Half an answer must not look like a whole one.
+    // Half an answer must not look like a whole one. Who takes nothing has left, as far as the access log is concerned.
+    if (response.headersSent && isRefusal(error, 'RequestTimeout')) response.req.socket.destroy();
     if (response.headersSent) response.destroy();
     throw error;
   } finally {

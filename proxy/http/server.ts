@@ -1,7 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyServerFactory } from 'fastify';
 import type { Clock } from '../../common/clock.ts';
+import type { AccessLog } from '../access-log/access-log.ts';
+import { ObservedRequest, ObservedResponse } from '../access-log/observed.ts';
 import { pageOf } from '../errors.ts';
 import { MOST_HEAD_BYTES } from '../limits.ts';
 import { contentOf } from '../message.ts';
@@ -25,31 +27,54 @@ export interface ServerOptions {
   s3: S3Api;
   /** Undefined: hosts mean nothing. */
   hostNames: HostNames | undefined;
+  /** Undefined: requests are not logged, and nothing is watched. */
+  accessLog: AccessLog | undefined;
   clock: Clock;
   clientTimeoutMs: number;
 }
 
+interface Received {
+  request: IncomingMessage;
+  response: ServerResponse;
+  expectsContinue: boolean;
+  done(): void;
+}
+
 /** A server that gives the object API its requests as they are, and Fastify the few others. */
-export function serverFactory({ api, s3, hostNames, clock, clientTimeoutMs }: ServerOptions): FastifyServerFactory {
+export function serverFactory(options: ServerOptions): FastifyServerFactory {
+  const { api, s3, hostNames, accessLog, clock, clientTimeoutMs } = options;
   return (fastifyHandler) => {
-    const server = createServer({ maxHeaderSize: MOST_HEAD_BYTES });
+    const maxHeaderSize = MOST_HEAD_BYTES;
+    const server: Server = accessLog
+      ? createServer({ maxHeaderSize, IncomingMessage: ObservedRequest, ServerResponse: ObservedResponse })
+      : createServer({ maxHeaderSize });
     server.requestTimeout = 0;
     server.headersTimeout = HEADERS_TIMEOUT_MS;
     server.keepAliveTimeout = KEEP_ALIVE_MS;
     // A connection that has become idle while the server closes is not waited for.
-    const done = () => {
+    const closeIdle = () => {
       if (!server.listening) server.closeIdleConnections();
     };
-    const serve = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => {
+    /** Called when nobody works on the request any more. */
+    const doneOf = (request: IncomingMessage, response: ServerResponse): (() => void) => {
+      if (!(request instanceof ObservedRequest && response instanceof ObservedResponse)) return closeIdle;
+      const logIt = accessLog?.watch(request, response);
+      return () => {
+        logIt?.();
+        closeIdle();
+      };
+    };
+    const serve = ({ request, response, expectsContinue, done }: Received) => {
       // A bucket may be called as those few paths are.
       if (!PLAIN_PATHS.test(request.url ?? '') || s3.claims(request)) {
         api.serve(request, response, expectsContinue, done);
         return;
       }
       if (expectsContinue) response.writeContinue();
+      response.once('close', done);
       fastifyHandler(request, response);
     };
-    const refuse = (response: ServerResponse, error: unknown) => {
+    const refuse = ({ response, done }: Received, error: unknown) => {
       const text = error instanceof BadHost ? error.message : pageOf(500);
       const answer = {
         status: error instanceof BadHost ? 400 : 500,
@@ -64,12 +89,15 @@ export function serverFactory({ api, s3, hostNames, clock, clientTimeoutMs }: Se
         closes: true,
         timeoutMs: clientTimeoutMs,
       };
-      void sendResponse(answer, options).catch(() => response.destroy());
+      void sendResponse(answer, options)
+        .catch(() => response.destroy())
+        .finally(done);
     };
-    const serveHost = (names: HostNames, request: IncomingMessage, response: ServerResponse, expects: boolean) => {
+    const serveHost = (names: HostNames, received: Received) => {
+      const { request } = received;
       const serveRemapped = () => {
         names.remap(request);
-        serve(request, response, expects);
+        serve(received);
       };
       try {
         if (!names.mayBeAlias(request)) serveRemapped();
@@ -77,14 +105,15 @@ export function serverFactory({ api, s3, hostNames, clock, clientTimeoutMs }: Se
           names
             .resolve(request)
             .then(serveRemapped)
-            .catch((error: unknown) => refuse(response, error));
+            .catch((error: unknown) => refuse(received, error));
       } catch (error) {
-        refuse(response, error);
+        refuse(received, error);
       }
     };
     const receive = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => {
-      if (!hostNames || request.url === HEALTHCHECK || s3.claims(request)) serve(request, response, expectsContinue);
-      else serveHost(hostNames, request, response, expectsContinue);
+      const received: Received = { request, response, expectsContinue, done: doneOf(request, response) };
+      if (!hostNames || request.url === HEALTHCHECK || s3.claims(request)) serve(received);
+      else serveHost(hostNames, received);
     };
     server.on('request', (request, response) => receive(request, response, false));
     server.on('checkContinue', (request, response) => receive(request, response, true));
