@@ -72,14 +72,16 @@ async function newSubject() {
   return { projectId, userId, grant, token };
 }
 
-/** Milliseconds until the second node no longer takes a token. */
-async function untilRefused(token: string): Promise<number> {
+/** Waits until the second node no longer takes a token. @returns milliseconds from now to the last request that it still took. */
+async function lastTaken(token: string): Promise<number> {
   const startedMs = performance.now();
-  while ((await askSecond(token)) === 200) {
-    expect(performance.now() - startedMs, 'still taken').toBeLessThan(10 * MOST_MS);
-    await new Promise((resolve) => setImmediate(resolve));
+  for (let takenMs = 0; ; ) {
+    // When it was asked counts, not when the answer came: a slow machine breaks no promise.
+    const askedMs = performance.now() - startedMs;
+    if ((await askSecond(token)) !== 200) return takenMs;
+    takenMs = askedMs;
+    expect(takenMs, 'still taken').toBeLessThan(10 * MOST_MS);
   }
-  return performance.now() - startedMs;
 }
 
 type Subject = Awaited<ReturnType<typeof newSubject>>;
@@ -98,14 +100,14 @@ describe('another node refuses a token within a second after', () => {
   it.each(Object.entries(ENDS))('%s', async (_what, end) => {
     const subject = await newSubject();
     await end(subject);
-    expect(await untilRefused(subject.token)).toBeLessThan(MOST_MS);
+    expect(await lastTaken(subject.token)).toBeLessThan(MOST_MS);
     expect(await askSecond(subject.token)).toBe(401);
   });
 
   it('identity can no longer be heard: then it trusts nothing that it remembers', async () => {
     const { token } = await newSubject();
     await first.kill();
-    expect(await untilRefused(token)).toBeLessThan(MOST_MS);
+    expect(await lastTaken(token)).toBeLessThan(MOST_MS);
     expect(await askSecond(token)).toBe(503);
     await first.up();
     while ((await askSecond(token)) !== 200) await new Promise((resolve) => setImmediate(resolve));

@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { encodeUpdates } from '../../../container-server/actions/apply-object-updates.ts';
 import type { ObjectUpdate } from '../../../container-server/contract.ts';
 import { packOutcomes, packUpdates, unpackOutcomes, unpackUpdates } from '../../../container-server/packed-updates.ts';
+import { anyCharacter } from '../../support/any-character.ts';
 import { at } from '../../support/listing-store.ts';
 
 const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }).filter((text) => !text.includes('\0'));
-const text = fc.string({ unit: 'binary', maxLength: 12 });
+const text = fc.string({ unit: anyCharacter, maxLength: 12 });
 const timestamp = fc.nat(99_999).map(at);
 
 const update: fc.Arbitrary<ObjectUpdate> = fc.record({

@@ -65,7 +65,7 @@ export class RawHttp {
 }
 
 /** Waits until a condition holds that something else brings about. */
-export async function eventually(condition: () => boolean, timeoutMs = 5000): Promise<void> {
+export async function eventually(condition: () => boolean, timeoutMs = 15_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`never happened: ${condition}`);

@@ -198,10 +198,10 @@ describe('the remote epoch', () => {
     const epoch = createRemoteEpoch({ authUrl, session, clock });
     try {
       expect(epoch.current()).toBeNaN();
-      await vi.waitFor(() => expect(epoch.current()).not.toBeNaN(), { timeout: 5000 });
+      await vi.waitFor(() => expect(epoch.current()).not.toBeNaN(), { timeout: 15_000 });
       const before = epoch.current();
       cloud.epoch.bump();
-      await vi.waitFor(() => expect(epoch.current()).toBe(before + 1), { timeout: 5000 });
+      await vi.waitFor(() => expect(epoch.current()).toBe(before + 1), { timeout: 15_000 });
       epoch.stop();
       clock.now += 1000;
       expect(epoch.current()).toBeNaN();

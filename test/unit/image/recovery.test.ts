@@ -54,7 +54,7 @@ describe('images in a store that comes and goes', () => {
     expect((await image.request('GET', `/v2/images/${id}`)).status).toBe(404);
     expect(await segments()).toHaveLength(3);
     isAway = false;
-    await expect.poll(segments, { timeout: 5000 }).toEqual([]);
+    await expect.poll(segments).toEqual([]);
   });
 
   it('an upload that its store refuses stays saving until its rest is gone, then may be sent again', async () => {
@@ -63,7 +63,7 @@ describe('images in a store that comes and goes', () => {
     expect((await image.upload(id, randomBytes(2500))).status).toBe(503);
     expect(await image.show(id)).toMatchObject({ status: 'saving' });
     isAway = false;
-    await expect.poll(async () => (await image.show(id))['status'], { timeout: 5000 }).toBe('queued');
+    await expect.poll(async () => (await image.show(id))['status']).toBe('queued');
     expect((await image.upload(id, randomBytes(2500))).status).toBe(204);
   });
 

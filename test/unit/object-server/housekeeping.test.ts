@@ -8,7 +8,15 @@ import { openLargeFiles } from '../../../object-server/large/large-files.ts';
 import type { LocalObjectStore } from '../../../object-server/store.ts';
 import { at } from '../../support/listing-store.ts';
 import { indexOf } from '../../support/object-server/index-of.ts';
-import { get, makeObjectNode, type ObjectNode, put, refusalOf, TARGET } from '../../support/object-store.ts';
+import {
+  get,
+  makeObjectNode,
+  OBJECT_CONFIG,
+  type ObjectNode,
+  put,
+  refusalOf,
+  TARGET,
+} from '../../support/object-store.ts';
 
 const DAY_MS = 86_400_000;
 const named = (object: string) => ({ ...TARGET, object });
@@ -81,6 +89,8 @@ describe('housekeeping', () => {
   });
 
   it('leaves a segment alone in which a write still waits to be listed', async () => {
+    await node.remove();
+    node = await makeObjectNode({ config: { ...OBJECT_CONFIG, listing_timeout_ms: 200 } }); // all wait for it once
     await write(node.store, 1, 10);
     node.listings.mode = 'hangs';
     const waiting = put(node.store, named('waiting'), 1, Buffer.from('body'));

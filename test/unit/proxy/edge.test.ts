@@ -7,7 +7,7 @@ describe('the edge of the object API', () => {
   let raw: RawHttp;
 
   beforeEach(async () => {
-    swift = await FakeSwift.start({ config: { client_timeout: 0.1 } });
+    swift = await FakeSwift.start({ config: { client_timeout: 0.3 } });
     await swift.put('/c');
     raw = new RawHttp(swift.port);
   });

@@ -7,7 +7,7 @@ describe('plain requests on the straight way', () => {
   let raw: RawHttp;
 
   beforeEach(async () => {
-    swift = await FakeSwift.start({ straight: true, config: { client_timeout: 0.1 } });
+    swift = await FakeSwift.start({ straight: true, config: { client_timeout: 0.3 } });
     await swift.put('/c');
     // The first request for an object makes the container known.
     await swift.put('/c/o', 'hello');
