@@ -44,10 +44,10 @@ export async function storeVersion(
     options.admitted?.();
     location = await device.slabs.append(needle);
   }
-  const isAlone = before?.metadata === undefined;
-  // Nothing but this version came into the slot since it was found to be the newest.
-  if (isAlone && options.readFirst !== false && device.changesOf(slot) === ((changes + 1) | 0))
-    rememberData(device, target, needle, location, (changes + 1) | 0);
+  // Nothing but this version came into the slot since it was looked at. Else a newer POST may have, and its row may have told of data that
+  // was deleted before this came: whoever of the two looks last tells of both.
+  const isAlone = before?.metadata === undefined && device.changesOf(slot) === ((changes + 1) | 0);
+  if (isAlone && options.readFirst !== false) rememberData(device, target, needle, location, (changes + 1) | 0);
   let row = needle.listing && listedRowOf(needle.object, needle);
   if (needle.listing !== undefined && !isAlone) {
     try {

@@ -67,15 +67,6 @@ export class History {
     return this.written;
   }
 
-  /** Whether metadata of this time was set while others wrote the object. */
-  wasRaced(timestamp: string): boolean {
-    const post = this.written.find((each) => each.kind === 'metadata' && each.timestamp === timestamp);
-    if (post === undefined) return false;
-    return this.written.some(
-      (each) => each.timestamp !== timestamp && each.endedAt > post.beganAt && each.beganAt < post.endedAt,
-    );
-  }
-
   crash(): void {
     for (const each of this.written) if (each.state === 'flying') each.state = each.seen ? 'known' : 'doubtful';
   }

@@ -94,6 +94,45 @@ describe('pending listing updates', () => {
     expect(node.listings.rows.slice(-2)).toMatchObject([{ timestamp: at(3) }, { metadataTimestamp: at(10) }]);
   });
 
+  it('are not needed by a POST that came in the middle of a PUT: the later of the two tells of both', async () => {
+    let hold: Promise<void> | undefined;
+    await node.remove();
+    node = await makeObjectNode({
+      openIndex: async (folder) => {
+        const index = await openLevelIndex(folder);
+        return new Proxy(index, {
+          get: (target, name: string & keyof VersionIndex) => {
+            const member: unknown = target[name];
+            if (typeof member !== 'function') return member;
+            return async (...args: unknown[]): Promise<unknown> => {
+              const held = name === 'put' ? hold : undefined;
+              if (held !== undefined) hold = undefined; // the first one alone
+              await held;
+              return member.apply(target, args);
+            };
+          },
+        });
+      },
+    });
+    await put(node.store, TARGET, 1, body);
+    let release: () => void = () => undefined;
+    hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    const late = put(node.store, TARGET, 2, body);
+    await expect.poll(() => hold === undefined).toBe(true);
+    const change = { timestamp: at(3), metadata: { m: '1' }, contentType: 'image/png', listing: LISTING };
+    expect(await node.store.setMetadata(TARGET, change)).toMatchObject({ dataTimestamp: at(1) });
+    release();
+    await late;
+    expect(node.listings.rows.at(-1)).toMatchObject({
+      timestamp: at(2),
+      metadataTimestamp: at(3),
+      contentType: 'image/png',
+      contentTypeTimestamp: at(3),
+    });
+  });
+
   it('take a version back whose container turns out to be gone after it was acknowledged', async () => {
     node.listings.mode = 'fails';
     await put(node.store, TARGET, 1, body);
