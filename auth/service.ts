@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../common/clock.ts';
 import { createApp, type Service } from '../common/http/app.ts';
+import { refuseWrongMethods } from '../common/http/wrong-method.ts';
 import type { KeyValueStore } from '../common/kv/contract.ts';
 import type { Logger } from '../common/log.ts';
 import { newRequestId, REQUEST_ID_HEADERS } from '../openstack/request-id.ts';
@@ -102,6 +103,7 @@ export function buildAuth(deps: AuthDeps): AuthService {
   const wwwAuthenticate = `Keystone uri="${context.publicUrl}/v3"`;
   requireToken(app, { verifier, isPublic, wwwAuthenticate, serviceType: 'identity' });
   if (auditLog) recordRequests(app, context, auditLog);
+  refuseWrongMethods(app);
   registerRoutes(app, context, wwwAuthenticate);
 
   const credentialKeyRotation = new CredentialKeyRotation(context);
