@@ -218,7 +218,7 @@ const reference = Type.Object({
 export const authRequest = Type.Object({
   auth: Type.Object({
     identity: Type.Object({
-      methods: Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 8 }),
+      methods: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 8 }),
       password: Type.Optional(
         Type.Object({
           user: Type.Intersect([

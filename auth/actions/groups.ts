@@ -1,6 +1,6 @@
 import { commitChanges } from '../../common/kv/table.ts';
 import { type AuthContext, commitAndRevoke, withRetries } from '../context.ts';
-import { badRequest, notFound } from '../errors.ts';
+import { notFound } from '../errors.ts';
 import type { Identity, PolicyTarget } from '../guard/contract.ts';
 import { extraOf, mergedExtra } from '../parse.ts';
 import { type GroupBody, group as groupSchema } from '../schemas.ts';
@@ -17,7 +17,7 @@ export async function getGroup(context: AuthContext, identity: Identity, id: str
   return authorizedRecord(context, identity, found, { kind: 'group', id, action, targetOf: groupTarget });
 }
 
-/** @throws ApiError 400 for a domain that does not exist, 403, 409 for a name that is taken. */
+/** @throws ApiError 404 for a domain that does not exist, 403, 409 for a name that is taken. */
 export function createGroup(context: AuthContext, identity: Identity, body: GroupBody): Promise<GroupRecord> {
   return withRetries(async () => {
     const { tables, policy } = context;
@@ -25,7 +25,7 @@ export function createGroup(context: AuthContext, identity: Identity, body: Grou
     const domain = await tables.projects.get(domainId);
     const isDomain = domain?.record.isDomain;
     policy.authorize('identity:create_group', identity, isDomain ? { 'group.domain_id': domainId } : {});
-    if (!domain || !isDomain) throw badRequest(`Could not find domain: ${domainId}.`);
+    if (!domain || !isDomain) throw notFound('domain', domainId);
     const record: GroupRecord = {
       id: newId(),
       name: body.name,

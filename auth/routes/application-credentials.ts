@@ -11,7 +11,7 @@ import {
 import type { AuthContext } from '../context.ts';
 import { parseBody } from '../parse.ts';
 import { applicationCredential } from '../schemas.ts';
-import type { AccessRuleRecord } from '../store/records.ts';
+import type { AccessRuleRecord, RoleRecord } from '../store/records.ts';
 import { naiveMicroseconds } from '../times.ts';
 import { renderList } from './list.ts';
 
@@ -81,9 +81,7 @@ async function renderCredential({ publicUrl, tables }: AuthContext, { record, ac
     user_id: userId,
     project_id: projectId,
     system: null,
-    roles: roles.flatMap((role) =>
-      role ? [{ id: role.record.id, name: role.record.name, domain_id: role.record.domainId }] : [],
-    ),
+    roles: roles.flatMap((role) => (role ? [renderWholeRole(role.record)] : [])),
     expires_at: expiresAtMs === null ? null : naiveMicroseconds(expiresAtMs),
     unrestricted,
     ...(accessRules
@@ -98,6 +96,11 @@ async function renderCredential({ publicUrl, tables }: AuthContext, { record, ac
       : {}),
     links: { self: `${publicUrl}/v3/users/${userId}/application_credentials/${id}` },
   };
+}
+
+/** A role as it goes with an application credential: as by itself, without its link. */
+function renderWholeRole({ id, name, domainId, description, options }: RoleRecord) {
+  return { id, name, domain_id: domainId, description, options };
 }
 
 function renderRule(publicUrl: string, { id, userId, service, method, path }: AccessRuleRecord) {

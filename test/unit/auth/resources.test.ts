@@ -305,7 +305,7 @@ describe('groups', () => {
     const renamed = await patch(`/v3/groups/${group.id}`, { group: { name: unique('g'), description: null } });
     expect(renamed.body.group).toMatchObject({ id: group.id, description: '' });
     expect((await patch(`/v3/groups/${group.id}`, { group: { domain_id: 'other' } })).status).toBe(400);
-    expect((await post('/v3/groups', { group: { name: 'x', domain_id: 'nowhere' } })).status).toBe(400);
+    expect((await post('/v3/groups', { group: { name: 'x', domain_id: 'nowhere' } })).status).toBe(404);
     expect(namesOf((await get(`/v3/groups?name=${group.name}`)).body.groups)).toEqual([]);
   });
 });

@@ -134,10 +134,13 @@ describe('POST /v3/auth/tokens', () => {
     expect((await cloud.logIn(identity)).status).toBe(401);
   });
 
+  it.each([[], ['dance']])('refuses to log in by no method that there is: %j', async (...methods) => {
+    expect((await cloud.logIn({ methods: methods.flat() })).status).toBe(401);
+  });
+
   it.each([
     {},
     { auth: {} },
-    { auth: { identity: { methods: [] } } },
     { auth: { identity: { methods: ['password'] } } },
     { auth: { identity: { methods: ['token'] } } },
     { auth: { identity: { methods: ['password'], password: { user: { name: 'demo', password: 'x' } } } } },
