@@ -6,6 +6,7 @@ import { newId } from './actions/named.ts';
 import type { AuthConfig } from './config.ts';
 import { hashPassword } from './passwords/scrypt.ts';
 import { assignmentOf } from './store/assignments.ts';
+import type { Extra } from './store/records.ts';
 import { SYSTEM_ID } from './store/records.ts';
 import { createTables, nameKey, type Tables } from './store/tables.ts';
 
@@ -70,7 +71,8 @@ export async function bootstrapCloud(deps: BootstrapDeps, spec: BootstrapSpec): 
   ];
   const services = Object.entries(SERVICE_USERS).map(([name, roles]): NewUser => {
     const password = spec.servicePasswords[name as keyof typeof SERVICE_USERS];
-    return { name, password, projectId: projectIds.service, roles };
+    // Services log in when they are needed, which may be seldom.
+    return { name, password, projectId: projectIds.service, roles, options: { ignore_user_inactivity: true } };
   });
   await cloud.users([...people, ...services]);
   await cloud.give('admin', 'admin', { kind: 'system', id: SYSTEM_ID });
@@ -82,6 +84,7 @@ interface NewUser {
   password: string;
   projectId: string;
   roles: readonly RoleName[];
+  options?: Extra;
 }
 
 /** Makes each thing unless it is there. */
@@ -166,7 +169,10 @@ class CloudMaker {
   }
 
   /** @param passwordHash undefined for a user who is there already. */
-  private async user({ name, projectId, roles }: NewUser, passwordHash: string | undefined): Promise<void> {
+  private async user(
+    { name, projectId, roles, options = {} }: NewUser,
+    passwordHash: string | undefined,
+  ): Promise<void> {
     if (passwordHash !== undefined) {
       await commitChanges(
         this.store,
@@ -179,7 +185,7 @@ class CloudMaker {
           defaultProjectId: projectId,
           passwordHash,
           passwordChangedMs: null,
-          options: {},
+          options,
           extra: {},
           tokensNotBeforeMs: 0,
         }),

@@ -14,6 +14,12 @@ export const authConfig = Type.Object({
     maximum: 31_536_000,
     description: 'How long after its end a service may still validate a token with allow_expired, seconds.',
   }),
+  receipt_ttl_s: Type.Integer({
+    default: 300,
+    minimum: 30,
+    maximum: 86_400,
+    description: 'How long a user whose rules ask for several proofs has to give the rest of them, seconds.',
+  }),
   fernet_keys: Type.Integer({
     default: 3,
     minimum: 3,
@@ -54,7 +60,17 @@ export const authConfig = Type.Object({
     default: 0,
     minimum: 0,
     maximum: 3650,
-    description: 'How old a password must be before its user may change it, days.',
+    description: 'How old a password that its user has chosen must be before the user may change it, days.',
+  }),
+  change_password_upon_first_use: Type.Boolean({
+    default: false,
+    description: 'Users change a password that an administrator has set before they can do anything else.',
+  }),
+  disable_inactive_days: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 3650,
+    description: 'Days without a login after which a user counts as disabled until it is enabled again; 0 for never.',
   }),
   lockout_failures: Type.Integer({
     default: 0,

@@ -2,6 +2,7 @@ import { commitChanges } from '../common/kv/table.ts';
 import type { BootstrapDeps } from './bootstrap.ts';
 import { hashPassword } from './passwords/scrypt.ts';
 import { createTables, nameKey } from './store/tables.ts';
+import { dayOf } from './times.ts';
 
 export interface NewPassword {
   userName: string;
@@ -29,6 +30,9 @@ export async function resetPassword(
     enabled: true,
     passwordHash: await hashPassword(password, config.password_hash_cost),
     passwordChangedMs: now,
+    passwordIsOwn: false,
+    passwordMustChange: false,
+    activeDay: dayOf(now),
     tokensNotBeforeMs: now,
   };
   const failures = await tables.loginFailures.get(found.record.id);

@@ -1,5 +1,7 @@
 import { badRequest } from './errors.ts';
 
+export const DAY_MS = 86_400_000;
+
 const ISO_TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(Z|[+-]\d\d:?\d\d)?$/;
 
 /** Keystone's form of a time: microseconds, UTC. @param ms since the epoch, with a fraction. */
@@ -29,4 +31,9 @@ export function parseExpiry(text: string | null | undefined, nowMs: number): num
   const ms = seconds + Number((match?.[2] ?? '').padEnd(6, '0')) / 1000;
   if (ms <= nowMs) throw badRequest('Invalid expires_at: it has passed already.');
   return ms;
+}
+
+/** Whole days since the epoch. */
+export function dayOf(ms: number): number {
+  return Math.floor(ms / DAY_MS);
 }

@@ -3,43 +3,55 @@ import { passwordExpired, refused, tokenNotFound } from '../errors.ts';
 import { verifyApplicationSecret } from '../passwords/application-secret.ts';
 import type { ApplicationCredentialRecord, UserRecord } from '../store/records.ts';
 import { nameKey } from '../store/tables.ts';
-import type { AuthMethod } from '../tokens/payload.ts';
+import type { AuthMethod } from '../tokens/packing.ts';
+import type { ReceiptPayload } from '../tokens/receipt.ts';
 import { authenticateByTotp } from './authenticate-totp.ts';
 import { resolveDelegation } from './delegation.ts';
 import { factorsSuffice } from './factor-rules.ts';
 import type { Authenticated } from './issue-token.ts';
 import { countAttempt } from './login-failures.ts';
+import { type PartlyAuthenticated, readReceipt, receiptHolds } from './receipts.ts';
 import { type DomainReference, findDomain } from './resolve-scope.ts';
 import { resolveToken } from './resolve-token.ts';
+import { isUserEnabled, noteActivity } from './user-activity.ts';
 
 export type UserReference = { id: string } | { name: string; domain: DomainReference };
 
-/** What a login presents: at least one proof. */
+/** What a login presents: at least one proof beside a receipt. */
 export interface Proofs {
   password?: { user: UserReference; password: string };
   token?: { id: string };
   /** With another proof only: six digits prove little by themselves. */
   totp?: { user: UserReference; passcode: string };
   applicationCredential?: { credential: { id: string } | { name: string; user: UserReference }; secret: string };
+  /** What says that the same user has proved something else a moment ago. */
+  receipt?: string;
 }
 
 /**
  * Checks every proof that is presented; all must hold and name one user.
  *
- * @returns undefined for any refusal. Why is not told: not whether the user exists, is disabled, or the password was wrong.
+ * @returns what the user has to go on with where its rules ask for more; undefined for any refusal. Why is not told: not whether the user exists, is disabled, or the password was wrong.
  * @throws ApiError 401 in words for a right password that has expired; 403 for a token that was delegated: it makes no other; 404 for
  * a token that does not hold; 503 when too many passwords are being checked.
  */
-export async function authenticate(context: AuthContext, proofs: Proofs): Promise<Authenticated | undefined> {
+export async function authenticate(
+  context: AuthContext,
+  proofs: Proofs,
+): Promise<Authenticated | PartlyAuthenticated | undefined> {
   const sinceMs = Math.floor(context.clock.nowMs());
   if (proofs.applicationCredential) return authenticateByApplicationCredential(context, proofs, sinceMs);
+  const receipt = proofs.receipt === undefined ? undefined : await readReceipt(context, proofs.receipt);
+  if (proofs.receipt !== undefined && !receipt) return undefined;
+  /** Proved by itself, now or with the receipt; a token's are not: what comes of a token ends with it. */
+  const proved: AuthMethod[] = [...(receipt?.methods ?? [])];
   const methods: AuthMethod[] = [];
   let user: UserRecord | undefined;
   let parent: Authenticated['parent'];
   if (proofs.password) {
     user = await authenticateByPassword(context, proofs.password.user, proofs.password.password);
     if (!user) return undefined;
-    methods.push('password');
+    proved.push('password');
   }
   if (proofs.token) {
     const state = await resolveToken(context, proofs.token.id);
@@ -53,14 +65,40 @@ export async function authenticate(context: AuthContext, proofs: Proofs): Promis
   if (proofs.totp) {
     const named = await findUser(context, proofs.totp.user);
     // Asked for after the others, so that a code is not spent on a wrong password.
-    if (!user || named?.id !== user.id || !(await authenticateByTotp(context, user, proofs.totp.passcode)))
+    const othersId = user?.id ?? receipt?.userId;
+    if (!named || named.id !== othersId || !(await authenticateByTotp(context, named, proofs.totp.passcode)))
       return undefined;
-    methods.push('totp');
+    user = named;
+    proved.push('totp');
   }
   const userDomain = user && (await findDomain(context, { id: user.domainId }));
-  if (!user || !userDomain?.enabled || !factorsSuffice(user, methods)) return undefined;
+  if (!user || !userDomain?.enabled || !isUserEnabled(context, user)) return undefined;
+  if (receipt && !receiptHolds(receipt, user, userDomain)) return undefined;
   if (proofs.password) assertPasswordLasts(context, user);
-  return { user, userDomain, methods: [...new Set(methods)], sinceMs, ...(parent ? { parent } : {}) };
+  const allMethods = [...new Set([...proved, ...methods])];
+  if (!factorsSuffice(user, allMethods)) {
+    if (proved.length === 0) return undefined;
+    return { user, userDomain, receipt: receiptOf(context, { user, proved, sinceMs, receipt }) };
+  }
+  if (proved.length > 0) await noteActivity(context, user);
+  return { user, userDomain, methods: allMethods, sinceMs, ...(parent ? { parent } : {}) };
+}
+
+interface ReceiptParts {
+  user: UserRecord;
+  proved: readonly AuthMethod[];
+  sinceMs: number;
+  receipt: ReceiptPayload | undefined;
+}
+
+/** A receipt that follows on another holds and ends as that does: the oldest of its proofs counts. */
+function receiptOf({ config }: AuthContext, { user, proved, sinceMs, receipt }: ReceiptParts): ReceiptPayload {
+  return {
+    methods: [...new Set(proved)],
+    userId: user.id,
+    issuedAtMs: receipt?.issuedAtMs ?? sinceMs,
+    expiresAtMs: receipt?.expiresAtMs ?? sinceMs + config.receipt_ttl_s * 1000,
+  };
 }
 
 /**
@@ -69,17 +107,19 @@ export async function authenticate(context: AuthContext, proofs: Proofs): Promis
  */
 async function authenticateByApplicationCredential(
   context: AuthContext,
-  { applicationCredential, password, token }: Proofs,
+  { applicationCredential, password, token, receipt }: Proofs,
   sinceMs: number,
 ): Promise<Authenticated | undefined> {
-  if (!applicationCredential || password || token) return undefined;
+  if (!applicationCredential || password || token || receipt !== undefined) return undefined;
   const { credential, secret } = applicationCredential;
   const record = await findApplicationCredential(context, credential);
   if (!(await verifyApplicationSecret(secret, record?.secretHash, context.passwords)) || !record) return undefined;
   const delegation = await resolveDelegation(context, { kind: 'application_credential', id: record.id });
   const user = (await context.tables.users.get(record.userId))?.record;
   const userDomain = user && (await findDomain(context, { id: user.domainId }));
-  if (!delegation || !user || !userDomain) return undefined;
+  if (!delegation || !user || !userDomain || !isUserEnabled(context, user)) return undefined;
+  if (!factorsSuffice(user, ['application_credential'])) return undefined;
+  await noteActivity(context, user);
   return { user, userDomain, methods: ['application_credential'], sinceMs, delegation };
 }
 
@@ -101,7 +141,7 @@ export async function authenticateByPassword(
 ): Promise<UserRecord | undefined> {
   const user = await findUser(context, reference);
   const verdict = await context.passwords.verify(password, user?.passwordHash);
-  if (!user || !(await countAttempt(context, user, verdict.matches)) || !user.enabled) return undefined;
+  if (!user || !(await countAttempt(context, user, verdict.matches)) || !isUserEnabled(context, user)) return undefined;
   const { rehash } = verdict;
   if (rehash !== undefined) {
     // Only if the password is still the one that was checked.

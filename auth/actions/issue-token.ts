@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { AuthContext } from '../context.ts';
 import type { ProjectRecord, UserRecord } from '../store/records.ts';
 import { encodeFernet } from '../tokens/fernet.ts';
-import { type AuthMethod, encodePayload, type TokenPayload } from '../tokens/payload.ts';
+import type { AuthMethod } from '../tokens/packing.ts';
+import { encodePayload, type TokenPayload } from '../tokens/payload.ts';
 import type { LiveDelegation } from './delegation.ts';
 import { containersOf, payloadScopeOf, type RequestedScope, resolveScope } from './resolve-scope.ts';
 import { rolesOf, stateOf } from './resolve-token.ts';
@@ -53,7 +54,10 @@ export async function issueToken(
     : ((await grantDefaultScope(context, user)) ?? { scope: { kind: 'unscoped' as const }, roles: [] });
   if (!granted) return undefined;
   const payload = payloadOf(context, authenticated, { userId: user.id, scope: payloadScopeOf(granted.scope) });
-  return { token: encode(context, payload), state: { payload, user, userDomain, ...granted } };
+  return {
+    token: encode(context, payload),
+    state: { payload, untilMs: payload.expiresAtMs, user, userDomain, ...granted },
+  };
 }
 
 /** What a delegation gives is what a token of it would be found to give. */

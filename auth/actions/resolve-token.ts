@@ -3,12 +3,12 @@ import { RecentMap } from '../../common/recent-map.ts';
 import type { AuthContext } from '../context.ts';
 import { MOST_TOKEN_STATES } from '../limits.ts';
 import type { ProjectRecord, RoleRecord, UserRecord } from '../store/records.ts';
-import { decodeFernet } from '../tokens/fernet.ts';
 import { decodePayload, type TokenPayload } from '../tokens/payload.ts';
 import { delegatedRoles, type LiveDelegation, resolveDelegation } from './delegation.ts';
 import { effectiveRoles } from './effective-roles.ts';
 import { containersOf, requestOfPayloadScope, resolveScope, targetOfScope } from './resolve-scope.ts';
 import type { ScopeState, TokenState } from './token-state.ts';
+import { inactiveFromMs } from './user-activity.ts';
 
 export interface ResolveOptions {
   /** Also accept a token that ended less than the configured window ago: for services that finish what it began. */
@@ -31,7 +31,7 @@ export async function resolveToken(
   // Read before anything else is: what changes while the token is resolved makes the result one for an epoch that is over.
   const now = epoch.current();
   const known = tokenStates.get(key);
-  if (known?.epoch === now) return clock.nowMs() < known.state.payload.expiresAtMs ? known.state : undefined;
+  if (known?.epoch === now) return clock.nowMs() < known.state.untilMs ? known.state : undefined;
   const state = await resolveNow(context, token, options);
   if (state) tokenStates.set(key, { epoch: now, state });
   return state;
@@ -72,10 +72,14 @@ export async function stateOf(context: AuthContext, payload: TokenPayload): Prom
   if (payload.delegation && !delegation) return undefined;
   const delegators = delegation && (await delegatorsOf(context, delegation, payload));
   if (delegation && !delegators) return undefined;
-  const subjects = [user, userDomain, ...containersOf(scope), ...(delegators ?? [])];
+  const users = [user, ...(delegators?.users ?? [])];
+  const subjects = [...users, userDomain, ...containersOf(scope), ...(delegators?.domains ?? [])];
   if (subjects.some((subject) => !subject.enabled || payload.issuedAtMs <= subject.tokensNotBeforeMs)) return undefined;
+  const activeUntilMs = Math.min(...users.map((each) => inactiveFromMs(context, each)));
+  if (context.clock.nowMs() >= activeUntilMs) return undefined;
+  const untilMs = Math.min(payload.expiresAtMs, activeUntilMs);
   const roles = await rolesOf(context, user.id, scope, delegation);
-  return roles && { payload, user, userDomain, scope, roles, ...(delegation ? { delegation } : {}) };
+  return roles && { payload, untilMs, user, userDomain, scope, roles, ...(delegation ? { delegation } : {}) };
 }
 
 /**
@@ -103,21 +107,22 @@ async function delegatorsOf(
   { tables }: AuthContext,
   delegation: LiveDelegation,
   { userId }: TokenPayload,
-): Promise<(UserRecord | ProjectRecord)[] | undefined> {
+): Promise<{ users: UserRecord[]; domains: ProjectRecord[] } | undefined> {
   if (delegation.userId !== userId) return undefined;
-  const found: (UserRecord | ProjectRecord)[] = [];
+  const users: UserRecord[] = [];
+  const domains: ProjectRecord[] = [];
   for (const id of delegation.userIds) {
     const user = (await tables.users.get(id))?.record;
     const domain = user && (await tables.projects.get(user.domainId))?.record;
     if (!user || !domain) return undefined;
-    found.push(user, domain);
+    users.push(user);
+    domains.push(domain);
   }
-  return found;
+  return { users, domains };
 }
 
 async function readPayload({ fernetKeys }: AuthContext, token: string): Promise<TokenPayload | undefined> {
-  let bytes = decodeFernet(token, fernetKeys.keys.all);
-  if (!bytes && (await fernetKeys.reload())) bytes = decodeFernet(token, fernetKeys.keys.all);
+  const bytes = await fernetKeys.decrypt(token);
   return bytes && decodePayload(bytes);
 }
 

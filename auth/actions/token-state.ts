@@ -17,6 +17,8 @@ export type ScopeState =
 /** What a token's ids stand for at this moment. */
 export interface TokenState {
   payload: TokenPayload;
+  /** When it ends, or one of the users that it depends on counts as inactive: milliseconds since the epoch. */
+  untilMs: number;
   user: UserRecord;
   userDomain: ProjectRecord;
   scope: ScopeState;
@@ -26,12 +28,20 @@ export interface TokenState {
   delegation?: LiveDelegation;
 }
 
-export function identityOfState({ payload, user, userDomain, scope, roles, delegation }: TokenState): Identity {
+export function identityOfState({
+  payload,
+  untilMs,
+  user,
+  userDomain,
+  scope,
+  roles,
+  delegation,
+}: TokenState): Identity {
   return {
     user: namedInDomain(user, userDomain),
     scope: scopeOfState(scope),
     roles: roles.map(({ id, name }) => ({ id, name })),
-    expiresAtMs: payload.expiresAtMs,
+    expiresAtMs: untilMs,
     auditIds: payload.auditIds,
     ...(delegation ? { delegation: describeDelegation(delegation) } : {}),
   };

@@ -4,6 +4,7 @@ import type { Identity } from '../guard/contract.ts';
 import { extraOf, mergedExtra } from '../parse.ts';
 import { type UserBody, user as userSchema } from '../schemas.ts';
 import type { UserRecord } from '../store/records.ts';
+import { dayOf } from '../times.ts';
 import { assertSame, authorizedRecord, mergedOptions, userTarget } from './access.ts';
 import { authenticateByPassword } from './authenticate.ts';
 import { defaultDomainId } from './domains.ts';
@@ -26,7 +27,7 @@ export function createUser(context: AuthContext, identity: Identity, body: UserB
     policy.authorize('identity:create_user', identity, isDomain ? { 'user.domain_id': domainId } : {});
     if (!domain || !isDomain) throw notFound('domain', domainId);
     await assertUsableDefault(context, body.default_project_id);
-    const hasPassword = typeof body.password === 'string';
+    const options = mergedOptions({}, body.options);
     const record: UserRecord = {
       id: newId(),
       name: body.name,
@@ -34,11 +35,11 @@ export function createUser(context: AuthContext, identity: Identity, body: UserB
       enabled: body.enabled ?? true,
       description: body.description ?? null,
       defaultProjectId: body.default_project_id ?? null,
-      passwordHash: typeof body.password === 'string' ? await hashed(context, body.password) : null,
-      passwordChangedMs: hasPassword ? Math.floor(context.clock.nowMs()) : null,
-      options: mergedOptions({}, body.options),
+      ...(await newPassword(context, { passwordHash: null, options }, body.password ?? null)),
+      options,
       extra: extraOf(userSchema, body),
       tokensNotBeforeMs: 0,
+      activeDay: dayOf(context.clock.nowMs()),
     };
     await insertNamed(context, tables.users, 'user', record, tables.projects.unchanged(domain));
     return record;
@@ -63,15 +64,17 @@ export function updateUser(
     if (body.default_project_id !== record.defaultProjectId)
       await assertUsableDefault(context, body.default_project_id);
     const enabled = body.enabled ?? record.enabled;
+    const options = mergedOptions(record.options, body.options);
     const next: UserRecord = {
       ...record,
       name: body.name ?? record.name,
       enabled,
       description: body.description === undefined ? record.description : body.description,
       defaultProjectId: body.default_project_id === undefined ? record.defaultProjectId : body.default_project_id,
-      options: mergedOptions(record.options, body.options),
+      options,
       extra: mergedExtra(record.extra, extraOf(userSchema, body)),
-      ...(body.password === undefined ? {} : await newPassword(context, record, body.password)),
+      ...(body.password === undefined ? {} : await newPassword(context, { ...record, options }, body.password)),
+      ...(body.enabled === true ? { activeDay: dayOf(context.clock.nowMs()) } : {}),
     };
     if (!enabled) next.tokensNotBeforeMs = Math.floor(context.clock.nowMs());
     await replaceNamed(context, context.tables.users, 'user', current, next);
@@ -97,7 +100,7 @@ export async function changeOwnPassword(
   if (original === password) throw badRequest('The new password must differ from the old one.');
   context.passwordRules.assertOldEnough(user, context.clock.nowMs());
   await context.passwordRules.assertNew(user, password);
-  const changes = await newPassword(context, user, password);
+  const changes = await newPassword(context, user, password, { isOwn: true });
   return withRetries(async () => {
     const current = await context.tables.users.get(id);
     // Changed by somebody else while this one was checked and hashed: the old password that was proved is no proof any longer.
@@ -115,16 +118,17 @@ export async function deleteUser(context: AuthContext, identity: Identity, id: s
   });
 }
 
-function hashed({ passwordRules, passwords }: AuthContext, password: string): Promise<string> {
-  passwordRules.assertStrong(password);
-  return passwords.hash(password);
-}
-
-async function newPassword(context: AuthContext, user: UserRecord, password: string | null) {
-  const { passwordRules, passwords } = context;
+/** The fields of a new password. @throws ApiError 400 for one that the rules refuse. */
+async function newPassword(
+  { passwordRules, passwords, clock }: AuthContext,
+  user: Pick<UserRecord, 'passwordHash' | 'passwordHistory' | 'options'>,
+  password: string | null,
+  { isOwn = false } = {},
+) {
   if (password !== null) passwordRules.assertStrong(password);
-  const changes = await passwordRules.changesOf(user, password, passwords);
-  const now = Math.floor(context.clock.nowMs());
+  const changes = await passwordRules.changesOf(user, { password, isOwn }, passwords);
+  // Read after the hash was made: what was logged in with the old password meanwhile ends with it.
+  const now = Math.floor(clock.nowMs());
   return { ...changes, passwordChangedMs: password === null ? null : now, tokensNotBeforeMs: now };
 }
 

@@ -2,10 +2,16 @@ import { StartError } from '../../common/errors.ts';
 import type { AuthConfig } from '../config.ts';
 import { badRequest } from '../errors.ts';
 import type { UserRecord } from '../store/records.ts';
+import { DAY_MS } from '../times.ts';
 import type { PasswordHasher } from './password-hasher.ts';
 import { verifyPassword } from './scrypt.ts';
 
-const DAY_MS = 86_400_000;
+export interface NewPassword {
+  /** Null for none: the user cannot log in with a password. */
+  password: string | null;
+  /** Whether the user chose it. */
+  isOwn: boolean;
+}
 
 /** What passwords must be like, how long they last, and how soon they may change. Spec: Keystone, `[security_compliance]`. */
 export class PasswordRules {
@@ -29,8 +35,9 @@ export class PasswordRules {
     throw badRequest(`The password does not meet the requirements: ${why}.`);
   }
 
-  /** @throws ApiError 400 for a password that its user may not change yet. */
-  assertOldEnough({ passwordChangedMs }: UserRecord, nowMs: number): void {
+  /** @throws ApiError 400 for a password that its user has chosen and may not change yet. */
+  assertOldEnough({ passwordChangedMs, passwordIsOwn }: UserRecord, nowMs: number): void {
+    if (passwordIsOwn !== true) return;
     const waitMs = (passwordChangedMs ?? 0) + this.config.password_min_age_days * DAY_MS - nowMs;
     if (waitMs > 0) throw badRequest(`The password can be changed again in ${Math.ceil(waitMs / DAY_MS)} days.`);
   }
@@ -44,22 +51,30 @@ export class PasswordRules {
   }
 
   /** When a user's password ends, milliseconds since the epoch; null for never. */
-  expiresAtMs({ passwordChangedMs, options }: UserRecord): number | null {
+  expiresAtMs({ passwordChangedMs, passwordMustChange, options }: UserRecord): number | null {
     const { password_expires_days: days } = this.config;
-    if (days === 0 || passwordChangedMs === null || options['ignore_password_expiry'] === true) return null;
-    return passwordChangedMs + days * DAY_MS;
+    if (passwordChangedMs === null || options['ignore_password_expiry'] === true) return null;
+    if (passwordMustChange === true) return passwordChangedMs;
+    return days === 0 ? null : passwordChangedMs + days * DAY_MS;
   }
 
-  /** The fields of a user with a new password, or none. */
+  /**
+   * The fields of a user with a new password, or none. One that an administrator sets may be for its first use only.
+   *
+   * Spec: Keystone, `[security_compliance] change_password_upon_first_use`.
+   */
   async changesOf(
-    user: Pick<UserRecord, 'passwordHash' | 'passwordHistory'>,
-    password: string | null,
+    user: Pick<UserRecord, 'passwordHash' | 'passwordHistory' | 'options'>,
+    { password, isOwn }: NewPassword,
     hasher: PasswordHasher,
   ) {
     const kept = [user.passwordHash, ...(user.passwordHistory ?? [])].filter((hash) => hash !== null);
+    const isSpared = isOwn || user.options['ignore_change_password_upon_first_use'] === true;
     return {
       passwordHash: password === null ? null : await hasher.hash(password),
       passwordHistory: kept.slice(0, Math.max(0, this.config.password_history - 1)),
+      passwordIsOwn: isOwn,
+      passwordMustChange: password !== null && this.config.change_password_upon_first_use && !isSpared,
     };
   }
 }

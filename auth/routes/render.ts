@@ -1,4 +1,5 @@
 import { expiryOf } from '../actions/token-state.ts';
+import { isUserEnabled } from '../actions/user-activity.ts';
 import type { AuthContext } from '../context.ts';
 import type {
   EndpointRecord,
@@ -45,16 +46,14 @@ export function renderDomain(publicUrl: string, domain: ProjectRecord) {
   };
 }
 
-export function renderUser(
-  { publicUrl, passwordRules }: Pick<AuthContext, 'publicUrl' | 'passwordRules'>,
-  user: UserRecord,
-) {
+export function renderUser(context: AuthContext, user: UserRecord) {
+  const { publicUrl, passwordRules } = context;
   return {
     ...user.extra,
     id: user.id,
     name: user.name,
     domain_id: user.domainId,
-    enabled: user.enabled,
+    enabled: isUserEnabled(context, user),
     ...(user.description === null ? {} : { description: user.description }),
     ...(user.defaultProjectId === null ? {} : { default_project_id: user.defaultProjectId }),
     password_expires_at: expiryOf(passwordRules, user),

@@ -4,6 +4,7 @@ import { userTarget } from '../actions/access.ts';
 import { authenticate, type Proofs, type UserReference } from '../actions/authenticate.ts';
 import { catalogFor } from '../actions/catalog.ts';
 import { issueToken } from '../actions/issue-token.ts';
+import { encodeReceiptText, receiptBodyOf } from '../actions/receipts.ts';
 import type { DomainReference, RequestedScope } from '../actions/resolve-scope.ts';
 import { resolveToken } from '../actions/resolve-token.ts';
 import { revokeToken } from '../actions/revoke-token.ts';
@@ -20,7 +21,7 @@ import { flagOf, queryOf } from './list.ts';
 export function registerTokenRoutes(app: FastifyInstance, context: AuthContext, wwwAuthenticate: string): void {
   app.post('/v3/auth/tokens', async (request, reply) => {
     const { auth } = parseBody(authRequest, request.body);
-    const proofs = proofsOf(auth.identity);
+    const proofs = proofsOf(auth.identity, request.headers['openstack-auth-receipt']);
     const scope = scopeOf(auth.scope);
     const attempt = { address: request.ip, subject: subjectOf(proofs) };
     request.auditTarget = triedBy(proofs);
@@ -28,6 +29,10 @@ export function registerTokenRoutes(app: FastifyInstance, context: AuthContext, 
     const authenticated = proofs && (await authenticate(context, proofs));
     if (!authenticated) context.failures.failed(attempt);
     if (authenticated) request.auditTarget = { id: authenticated.user.id, name: authenticated.user.name };
+    if (authenticated && 'receipt' in authenticated) {
+      reply.status(401).header('openstack-auth-receipt', encodeReceiptText(context, authenticated));
+      return receiptBodyOf(authenticated);
+    }
     const issued = authenticated && (await issueToken(context, authenticated, scope));
     if (!issued) throw unauthorized(wwwAuthenticate);
     reply.status(201).header('x-subject-token', issued.token);
@@ -79,14 +84,11 @@ function subjectTokenOf(request: FastifyRequest): string {
 }
 
 /** The proofs of a login; undefined where it names a method that we do not have, which is refused as any wrong proof is. */
-function proofsOf({
-  methods,
-  password,
-  token,
-  totp,
-  application_credential: credential,
-}: AuthRequest['auth']['identity']): Proofs | undefined {
-  const proofs: Proofs = {};
+function proofsOf(
+  { methods, password, token, totp, application_credential: credential }: AuthRequest['auth']['identity'],
+  receipt: string | string[] | undefined,
+): Proofs | undefined {
+  const proofs: Proofs = typeof receipt === 'string' && receipt !== '' ? { receipt } : {};
   for (const method of methods) {
     if (method === 'password') {
       if (!password) throw badRequest('The password method needs identity.password.');

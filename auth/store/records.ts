@@ -35,12 +35,18 @@ export interface UserRecord {
   /** As `auth/passwords/scrypt.ts` writes it; null refuses every password. */
   passwordHash: string | null;
   passwordChangedMs: number | null;
+  /** Whether its user chose it, not an administrator; absent for not. */
+  passwordIsOwn?: boolean;
+  /** Whether it is good for nothing but to be changed: set by an administrator while the configuration asks for that. Absent for not. */
+  passwordMustChange?: boolean;
   /** Hashes of the passwords before the present one, newest first; as many as the configuration asks for. */
   passwordHistory?: readonly string[];
   options: Extra;
   extra: Extra;
   /** Tokens issued until this time are refused; set when it is disabled and when its password changes. */
   tokensNotBeforeMs: number;
+  /** Day of its last login, or when it was made or enabled: whole days since the epoch. Absent where none is known. */
+  activeDay?: number;
 }
 
 /** Wrong passwords of a user since the last right one. Its id is the user's. */

@@ -5,7 +5,7 @@ import type { Clock } from '../../common/clock.ts';
 import { invariant, StartError, systemErrorCode } from '../../common/errors.ts';
 import { publishFile, syncDirectory } from '../../common/files/durable-file.ts';
 import { FERNET_RELOAD_MS, MOST_FERNET_KEYS } from '../limits.ts';
-import { type FernetKey, parseFernetKey } from './fernet.ts';
+import { decodeFernet, type FernetKey, parseFernetKey } from './fernet.ts';
 
 /** The staged key: it decrypts already, and becomes the primary at the next rotation, when every node has read it. */
 const STAGED = 0;
@@ -64,6 +64,12 @@ export class FernetKeyRepository {
     if (this.clock.nowMs() - this.loadedMs < FERNET_RELOAD_MS) return false;
     this.loaded = await this.load();
     return true;
+  }
+
+  /** What was encrypted with one of the keys, undefined for any other text; where none fits, the keys are read again. */
+  async decrypt(text: string): Promise<Buffer | undefined> {
+    const bytes = decodeFernet(text, this.keys.all);
+    return bytes ?? ((await this.reload()) ? decodeFernet(text, this.keys.all) : undefined);
   }
 
   /**

@@ -34,6 +34,10 @@ caching = false
 key_repository = $KEYSTONE_ROOT/credential-keys
 [fernet_tokens]
 key_repository = $KEYSTONE_ROOT/fernet-keys
+[fernet_receipts]
+key_repository = $KEYSTONE_ROOT/fernet-keys
+[auth]
+methods = external,password,token,totp,application_credential
 [token]
 expiration = 86400
 [identity]

@@ -21,4 +21,5 @@ export interface GoldenAnswer {
 export function exchange(
   ask: (question: Question) => Promise<Heard>,
   base: string,
+  waitSecond?: () => Promise<unknown>,
 ): Promise<Record<string, GoldenAnswer>>;

@@ -2,28 +2,32 @@
 import { steps } from './steps.mjs';
 
 /** Headers that clients act on. */
-const HEADERS = ['vary', 'www-authenticate', 'x-subject-token', 'allow'];
+const HEADERS = ['vary', 'www-authenticate', 'x-subject-token', 'openstack-auth-receipt', 'allow'];
+const SAVED_HEADERS = new Set(['x-subject-token', 'openstack-auth-receipt']);
 
 /**
  * @param ask sends a request: ({method, path, headers, body}) => {status, headers, text}; `path` begins with /v3 or is /.
  * @param base where the service says it is, without /v3: it is written `BASE` in answers.
+ * @param waitSecond waits a second, for a service that tells no shorter times apart: before steps with `secondLater`.
  * @returns an answer for each step, by the step's name.
  */
-export async function exchange(ask, base) {
+export async function exchange(ask, base, waitSecond = async () => {}) {
   /** What earlier answers gave, by name: ids and tokens. */
   const known = {};
   const answers = {};
-  for (const { name, as, subject, method = 'GET', path, body, save = {}, raw, type } of steps) {
+  for (const { name, as, subject, receipt, method = 'GET', path, body, save = {}, raw, type, secondLater } of steps) {
+    if (secondLater) await waitSecond();
     const headers = {
       ...(as && { 'x-auth-token': known[as] ?? as }),
       ...(subject && { 'x-subject-token': known[subject] ?? subject }),
+      ...(receipt && { 'openstack-auth-receipt': known[receipt] ?? receipt }),
       ...((body !== undefined || raw !== undefined) && { 'content-type': type ?? 'application/json' }),
     };
     const filled = body === undefined ? raw : JSON.stringify(fill(body, known));
     const answer = await ask({ method, path: fill(path, known), headers, body: filled });
     const parsed = parse(answer.text);
     for (const [variable, where] of Object.entries(save)) {
-      const value = where === 'x-subject-token' ? answer.headers[where] : valueAt(parsed, where);
+      const value = SAVED_HEADERS.has(where) ? answer.headers[where] : valueAt(parsed, where);
       if (typeof value !== 'string') throw new Error(`${name}: no ${where} in ${answer.status} ${answer.text}`);
       known[variable] = value;
     }

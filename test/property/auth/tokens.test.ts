@@ -1,13 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeFernet, encodeFernet, type FernetKey } from '../../../auth/tokens/fernet.ts';
+import type { AuthMethod } from '../../../auth/tokens/packing.ts';
 import {
-  type AuthMethod,
   type DelegationReference,
   decodePayload,
   encodePayload,
   type TokenPayload,
 } from '../../../auth/tokens/payload.ts';
+import { decodeReceipt, encodeReceipt } from '../../../auth/tokens/receipt.ts';
 
 const bytesOf = (length: number) =>
   fc.uint8Array({ minLength: length, maxLength: length }).map((bytes) => Buffer.from(bytes));
@@ -96,6 +97,23 @@ describe('token payloads', () => {
         expect(encodeFernet(encodePayload(payload), each, { issuedAtS: 0 }).length).toBeLessThan(255);
       }),
     );
+  });
+});
+
+describe('receipts', () => {
+  const receipt = fc.record({ methods, userId: id, issuedAtMs: time, expiresAtMs: time });
+
+  it('come back as they went in, are refused when cut, and no token is one, nor one a token', () => {
+    fc.assert(
+      fc.property(receipt, payloadWith(id), fc.nat(), (each, payload, at) => {
+        const bytes = encodeReceipt(each);
+        expect(decodeReceipt(bytes)).toEqual(each);
+        expect(decodeReceipt(bytes.subarray(0, at % bytes.length))).toBeUndefined();
+        expect(decodePayload(bytes)).toBeUndefined();
+        expect(decodeReceipt(encodePayload(payload))).toBeUndefined();
+      }),
+    );
+    fc.assert(fc.property(fc.uint8Array(), (bytes) => void decodeReceipt(Buffer.from(bytes))));
   });
 });
 

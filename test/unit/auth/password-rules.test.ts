@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AuthConfig } from '../../../auth/config.ts';
 import { decodeBase32, totpAt } from '../../../auth/passwords/totp.ts';
-import { passwordIdentity, TestCloud, tokenIdentity } from '../../support/auth/test-cloud.ts';
+import { PASSWORDS, passwordIdentity, TestCloud } from '../../support/auth/test-cloud.ts';
 
 const DAY_MS = 86_400_000;
 let cloud: TestCloud | undefined;
@@ -80,12 +80,58 @@ describe('a password', () => {
     expect(await logIn(here, 'first-1')).toBe(201);
   });
 
-  it('may not be changed again too soon', async () => {
+  it('that its user has chosen may not be changed again too soon; one that was given may', async () => {
     const here = await start({ password_min_age_days: 1 });
     const id = await newUser(here);
-    expect(await change(here, id, 'first-1', 'second-2')).toBe(400);
-    here.clock.offsetMs += DAY_MS;
     expect(await change(here, id, 'first-1', 'second-2')).toBe(204);
+    expect(await change(here, id, 'second-2', 'third-3')).toBe(400);
+    expect(await reset(here, id, 'given-4')).toBe(200);
+    expect(await change(here, id, 'given-4', 'fifth-5')).toBe(204);
+    expect(await change(here, id, 'fifth-5', 'sixth-6')).toBe(400);
+    here.clock.offsetMs += DAY_MS;
+    expect(await change(here, id, 'fifth-5', 'sixth-6')).toBe(204);
+  });
+
+  it('that was given must be changed before anything else, after each time that it is given', async () => {
+    const here = await start({ change_password_upon_first_use: true, password_min_age_days: 1 });
+    const id = await newUser(here);
+    for (const [given, chosen] of [
+      ['first-1', 'second-2'],
+      ['given-3', 'fourth-4'],
+    ] as const) {
+      if (given !== 'first-1') expect(await reset(here, id, given)).toBe(200);
+      const refusal = await here.logIn(passwordIdentity('anna', given));
+      expect([refusal.status, refusal.headers['x-subject-token']]).toEqual([401, undefined]);
+      expect(refusal.body.error.message).toContain('needs to be changed');
+      expect((await here.logIn(passwordIdentity('anna', 'wrong'))).body.error.message).not.toContain('changed');
+      const shown = (await here.call('GET', `/v3/users/${id}`, admin)).body.user.password_expires_at;
+      expect(Date.parse(`${shown}Z`)).toBeLessThanOrEqual(here.clock.nowMs());
+      expect(await change(here, id, given, chosen)).toBe(204);
+      expect(await logIn(here, chosen)).toBe(201);
+    }
+  });
+
+  it('need not be changed by a user who is spared it, nor one that was given before the rule', async () => {
+    const here = await start({ change_password_upon_first_use: true });
+    const id = await newUser(here, { ignore_change_password_upon_first_use: true });
+    expect(await logIn(here, 'first-1')).toBe(201);
+    await reset(here, id, 'given-2');
+    expect(await logIn(here, 'given-2')).toBe(201);
+    const options = { ignore_change_password_upon_first_use: false };
+    expect((await here.call('PATCH', `/v3/users/${id}`, admin, { user: { options } })).status).toBe(200);
+    expect(await logIn(here, 'given-2')).toBe(201);
+    await reset(here, id, 'given-3');
+    expect(await logIn(here, 'given-3')).toBe(401);
+    expect((await here.logIn(passwordIdentity('demo', PASSWORDS.demo))).status).toBe(201);
+  });
+
+  it('that is locked cannot be changed by its user, and can by an administrator', async () => {
+    const here = await start({});
+    const id = await newUser(here, { lock_password: true });
+    expect(await change(here, id, 'first-1', 'second-2')).toBe(403);
+    expect(await change(here, id, 'wrong', 'second-2')).toBe(401);
+    expect(await reset(here, id, 'given-3')).toBe(200);
+    expect(await logIn(here, 'given-3')).toBe(201);
   });
 
   it('of a rule that is no expression stops the start', async () => {
@@ -150,6 +196,61 @@ describe('wrong passwords', () => {
   });
 });
 
+describe('a user who does not log in', () => {
+  const enabledOf = async (here: TestCloud, id: string) =>
+    (await here.call('GET', `/v3/users/${id}`, await here.adminToken())).body.user.enabled;
+
+  it('counts as disabled after the days that the rule gives, until it is enabled again', async () => {
+    const here = await start({ disable_inactive_days: 3, token_ttl_s: 30 * 86_400 });
+    const id = await newUser(here);
+    const token = await here.token('anna', 'first-1');
+    here.clock.offsetMs += 2 * DAY_MS;
+    expect(await enabledOf(here, id)).toBe(true);
+    expect(await logIn(here, 'first-1')).toBe(201);
+    here.clock.offsetMs += 2 * DAY_MS;
+    await here.adminToken();
+    expect((await here.call('GET', '/v3/auth/projects', token)).status).toBe(200);
+    here.clock.offsetMs += DAY_MS;
+    expect(await enabledOf(here, id)).toBe(false);
+    expect(await logIn(here, 'first-1')).toBe(401);
+    expect(await change(here, id, 'first-1', 'second-2')).toBe(401);
+    expect((await here.call('GET', '/v3/auth/projects', token)).status).toBe(401);
+    const again = { user: { enabled: true } };
+    expect((await here.call('PATCH', `/v3/users/${id}`, await here.adminToken(), again)).body.user.enabled).toBe(true);
+    expect(await logIn(here, 'first-1')).toBe(201);
+  });
+
+  it('is left alone where it is spared, and services always are', async () => {
+    const here = await start({ disable_inactive_days: 1, token_ttl_s: 86_400 });
+    await newUser(here, { ignore_user_inactivity: true });
+    await here.token('swift', PASSWORDS.service);
+    here.clock.offsetMs += 30 * DAY_MS;
+    expect(await logIn(here, 'first-1')).toBe(201);
+    expect((await here.logIn(passwordIdentity('swift', PASSWORDS.service))).status).toBe(201);
+    expect((await here.logIn(passwordIdentity('admin', PASSWORDS.admin))).status).toBe(401);
+  });
+
+  it('is heard of by an application credential too, and without the rule stays as it is', async () => {
+    const here = await start({ disable_inactive_days: 3, token_ttl_s: 86_400 });
+    await newUser(here);
+    const demo = await here.demoToken();
+    const [user] = (await here.call('GET', '/v3/users?name=demo', admin)).body.users;
+    const body = { application_credential: { name: 'robot', secret: 'sesame' } };
+    const made = await here.call('POST', `/v3/users/${user.id}/application_credentials`, demo, body);
+    const robot = {
+      methods: ['application_credential'],
+      application_credential: { id: made.body.application_credential.id, secret: 'sesame' },
+    };
+    for (let day = 0; day < 5; day += 1) {
+      here.clock.offsetMs += DAY_MS;
+      expect((await here.logIn(robot)).status).toBe(201);
+    }
+    expect(await logIn(here, 'first-1')).toBe(401);
+    here.clock.offsetMs += 5 * DAY_MS;
+    expect((await here.logIn(robot)).status).toBe(401);
+  });
+});
+
 describe('a time-based password', () => {
   const SEED = 'JBSWY3DPEHPK3PXP';
   const key = decodeBase32(SEED) as Buffer;
@@ -191,22 +292,5 @@ describe('a time-based password', () => {
     here.clock.offsetMs += 60_000;
     const alone = { ...both(codeNow(here)), methods: ['totp'] };
     expect((await here.logIn(alone)).status).toBe(401);
-  });
-
-  it('is asked for where the user’s rules say so, and kept by what comes of the token', async () => {
-    const { here, id } = await withSeed();
-    const options = {
-      multi_factor_auth_enabled: true,
-      multi_factor_auth_rules: [['password', 'totp'], ['fingerprint']],
-    };
-    expect((await here.call('PATCH', `/v3/users/${id}`, admin, { user: { options } })).status).toBe(200);
-    expect(await logIn(here, 'first-1')).toBe(401);
-    const answer = await here.logIn(both(codeNow(here)));
-    expect(answer.status).toBe(201);
-    const token = String(answer.headers['x-subject-token']);
-    expect((await here.logIn(tokenIdentity(token))).status).toBe(201);
-    const off = { options: { multi_factor_auth_enabled: false } };
-    await here.call('PATCH', `/v3/users/${id}`, admin, { user: off });
-    expect(await logIn(here, 'first-1')).toBe(201);
   });
 });
