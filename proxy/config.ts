@@ -169,6 +169,19 @@ const domainRemap = Type.Object({
   cname_nameservers: names([], "Addresses of name servers, `address` or `address:port`; none: the system's."),
 });
 
+const resellerPrefix = Type.Object({
+  prefix: Type.String({
+    pattern: '^(?!AUTH$)[A-Za-z0-9]{1,32}$',
+    description: 'What such accounts begin with, before an underscore and the id of their project: SERVICE.',
+  }),
+  operator_roles: Type.Optional(names([], 'Roles that may do everything in them; proxy.operator_roles unless given.')),
+  reader_roles: names([], 'Roles that may read them, without a service token.'),
+  service_roles: names(
+    [],
+    'Roles one of which the token in X-Service-Token must have beside; none: no such token is looked at.',
+  ),
+});
+
 const accessLog = Type.Object(
   {
     path: Type.String({
@@ -206,6 +219,11 @@ export const proxyConfig = Type.Object({
   }),
   operator_roles: names(['admin', 'member'], 'Roles that may do everything in the account of their project.'),
   reader_roles: names(['reader'], 'Roles that may read the account of their project.'),
+  reseller_prefixes: Type.Array(resellerPrefix, {
+    default: [],
+    maxItems: 16,
+    description: 'Accounts that projects have beside AUTH_…: for what services keep for their users, say.',
+  }),
   reseller_admin_role: Type.String({
     default: 'ResellerAdmin',
     description: 'Role that may do everything in every account.',

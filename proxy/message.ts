@@ -29,6 +29,8 @@ interface RequestContext {
   readonly transactionId: string;
   /** Undefined: anonymous, or with a token that identity refuses. */
   readonly caller: Identity | undefined;
+  /** The service that asks on behalf of the caller, by a token of its own; looked at only where accounts need one. */
+  readonly serviceCaller?: Identity;
   /** There for a signed URL or form: it decides, and no caller. */
   readonly signedGrant?: SignedGrant;
   readonly client: ClientSide;

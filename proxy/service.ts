@@ -7,7 +7,7 @@ import { TimestampSource } from '../common/timestamp.ts';
 import type { ListingStore } from '../container-server/contract.ts';
 import type { ObjectStore } from '../object-server/contract.ts';
 import type { Device, Ring } from '../ring/contract.ts';
-import { createAccessControl, PROJECT_DOMAIN_HEADER } from './access/access-control.ts';
+import { ACCOUNT_PREFIX, createAccessControl, PROJECT_DOMAIN_HEADER, type Reseller } from './access/access-control.ts';
 import { AccessLog } from './access-log/access-log.ts';
 import { LogFile } from './access-log/log-file.ts';
 import { createPolicyObjects } from './actions/coded-objects.ts';
@@ -110,6 +110,7 @@ export function buildProxy(deps: ProxyDeps): Service {
     pipeline: pipelines.swift,
     s3,
     verifier: deps.verifier,
+    takesServiceTokens: config.reseller_prefixes.some(({ service_roles: roles }) => roles.length > 0),
     clock,
     logger,
     clientTimeoutMs,
@@ -164,6 +165,16 @@ export function buildProxy(deps: ProxyDeps): Service {
   };
 }
 
+function resellersOf({ operator_roles: operatorRoles, reader_roles: readerRoles, ...config }: ProxyConfig): Reseller[] {
+  const others = config.reseller_prefixes.map((other) => ({
+    prefix: `${other.prefix}_`,
+    operatorRoles: other.operator_roles ?? operatorRoles,
+    readerRoles: other.reader_roles,
+    serviceRoles: other.service_roles,
+  }));
+  return [{ prefix: ACCOUNT_PREFIX, operatorRoles, readerRoles, serviceRoles: [] }, ...others];
+}
+
 /** What routes and daemons work with. */
 export function servicesOf(deps: ProxyDeps): Services {
   const { config, logger, clock } = deps;
@@ -186,8 +197,7 @@ export function servicesOf(deps: ProxyDeps): Services {
   );
   const accounts = new KnownAccounts(cluster, (account) => readAccountInfo(cluster, account));
   const access = createAccessControl({
-    operatorRoles: config.operator_roles,
-    readerRoles: config.reader_roles,
+    resellers: resellersOf(config),
     resellerAdminRole: config.reseller_admin_role,
     accountDomainOf: async (account) => (await readAccountInfo(cluster, account))?.metadata[PROJECT_DOMAIN_HEADER],
   });

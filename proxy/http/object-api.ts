@@ -24,6 +24,8 @@ export interface ObjectApiOptions {
   /** Takes the requests that are signed as S3's. */
   s3: S3Api;
   verifier: TokenVerifier;
+  /** Whether `X-Service-Token` is looked at. */
+  takesServiceTokens: boolean;
   clock: Clock;
   logger: Logger;
   clientTimeoutMs: number;
@@ -131,7 +133,7 @@ class Exchange {
     const { path, query, pathText } = parseTarget(this.incoming.url ?? '/');
     const method = this.incoming.method ?? 'GET';
     const body = BODILESS.has(method) ? NO_BODY : this.body();
-    const caller = await this.caller(method);
+    const callers = await this.callers(method);
     const log = this.options.logger;
     const request: ProxyRequest = {
       method,
@@ -141,7 +143,7 @@ class Exchange {
       body,
       context: {
         transactionId: this.transactionId,
-        caller,
+        ...callers,
         client: { address: this.incoming.socket.remoteAddress, pathText },
         log,
       },
@@ -168,15 +170,29 @@ class Exchange {
     });
   }
 
-  /** A token that identity refuses is no token: what anybody may read, its bearer may read too. */
-  private async caller(method: string): Promise<Identity | undefined> {
+  /**
+   * A token that identity refuses is no token: what anybody may read, its bearer may read too. So is one beside a service token that
+   * identity refuses.
+   */
+  private async callers(method: string): Promise<{ caller: Identity | undefined; serviceCaller?: Identity }> {
     const token = this.headers['x-auth-token'] ?? this.headers['x-storage-token'];
-    if (!token) return undefined;
+    if (!token) return { caller: undefined };
+    const serviceToken = this.options.takesServiceTokens ? this.headers['x-service-token'] : undefined;
+    const path = (this.incoming.url ?? '').split('?', 1)[0] ?? '';
+    const asked = { serviceType: SERVICE_TYPE, method, path };
+    const serviceCaller = serviceToken ? await this.verified(serviceToken) : undefined;
+    if (serviceToken && !(serviceCaller && delegationAllows(serviceCaller, asked))) return { caller: undefined };
+    const caller = await this.verified(token);
+    if (!caller || !delegationAllows(caller, { ...asked, serviceIdentity: serviceCaller }))
+      return { caller: undefined };
+    return { caller, ...(serviceCaller ? { serviceCaller } : {}) };
+  }
+
+  /** @throws ApiError 503. */
+  private async verified(token: string): Promise<Identity | undefined> {
     try {
       const { verifier } = this.options;
-      const identity = verifier.verifyNow?.(token) ?? (await verifier.verify(token));
-      const path = (this.incoming.url ?? '').split('?', 1)[0] ?? '';
-      return identity && delegationAllows(identity, { serviceType: SERVICE_TYPE, method, path }) ? identity : undefined;
+      return verifier.verifyNow?.(token) ?? (await verifier.verify(token));
     } catch (error) {
       throw refusal(503, { cause: error });
     }

@@ -1,6 +1,6 @@
 import { timestampFromTicks } from '../../common/timestamp.ts';
 import type { AccountInfo } from '../../container-server/contract.ts';
-import { PROJECT_DOMAIN_HEADER } from '../access/access-control.ts';
+import { type AccessControl, PROJECT_DOMAIN_HEADER } from '../access/access-control.ts';
 import { listContainers, readAccountInfo } from '../actions/read-listing.ts';
 import { changeAccount } from '../actions/write-listing.ts';
 import type { Policies } from '../backend/policies.ts';
@@ -43,22 +43,22 @@ export const headAccount: Route = {
 
 export const postAccount: Route = {
   asksAcl: false,
-  async handle(request, { cluster }, grant) {
+  async handle(request, { access, cluster }, grant) {
     const { account } = checkedPath(request);
     checkMetadata(request.headers, 'account');
     const info = await readAccountInfo(cluster, account);
     const change = metadataChange(request.headers, 'account', grant.owner);
     checkMergedMetadata(info?.metadata ?? {}, change, 'account');
-    await changeAccount(cluster, account, info ? change : { ...newAccountMetadata(request), ...change });
+    await changeAccount(cluster, account, info ? change : { ...newAccountMetadata(request, access), ...change });
     return { status: 204, headers: {} };
   },
 };
 
 /** What an account gets when it is made: the domain of its project, if it is the caller's own. */
-export function newAccountMetadata(request: ProxyRequest): Record<string, string> {
-  const scope = request.context.caller?.scope;
-  const isOwn = scope?.kind === 'project' && request.path.account.endsWith(scope.project.id);
-  return isOwn ? { [PROJECT_DOMAIN_HEADER]: scope.project.domain.id } : {};
+export function newAccountMetadata(request: ProxyRequest, access: AccessControl): Record<string, string> {
+  const { caller } = request.context;
+  if (caller?.scope.kind !== 'project' || !access.isOwnAccount(request.path.account, caller)) return {};
+  return { [PROJECT_DOMAIN_HEADER]: caller.scope.project.domain.id };
 }
 
 function checkedPath(request: ProxyRequest): { account: string } {

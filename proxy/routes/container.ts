@@ -64,7 +64,7 @@ export const putContainer: Route = {
       checkMergedMetadata(info?.metadata ?? {}, metadata, 'container');
       await prepareSync(cluster, { account, container }, metadata, info);
     }
-    const accountMetadata = newAccountMetadata(request);
+    const accountMetadata = newAccountMetadata(request, services.access);
     const { created } = await createContainer(cluster, { account, container, metadata, policyIndex, accountMetadata });
     return { status: created ? 201 : 202, headers: {} };
   },
