@@ -1,5 +1,6 @@
-// npm run check: format and lint, types, layers, dead code. Every step runs; the first failure decides the exit code.
+// npm run check: format and lint, types, layers, dead code, documents. Every step runs; the first failure decides the exit code.
 import { spawnSync } from 'node:child_process';
+import { checkDocs } from './check-docs.mjs';
 
 const FEWEST_MODULES = 100; // dependency-cruiser that resolves nothing reports success: refuse that
 
@@ -12,6 +13,7 @@ const steps = [
 let failed = false;
 for (const [name, command] of steps) failed = !run(name, command) || failed;
 failed = !layers() || failed;
+failed = !documents() || failed;
 process.exit(failed ? 1 : 0);
 
 function run(name, command) {
@@ -19,6 +21,13 @@ function run(name, command) {
   const { status } = spawnSync('npx', ['--no-install', ...command], { stdio: 'inherit' });
   console.log(`check: ${name}: ${status === 0 ? 'ok' : 'FAILED'} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
   return status === 0;
+}
+
+function documents() {
+  const problems = checkDocs();
+  for (const problem of problems) console.error(`documents: ${problem}`);
+  console.log(`check: documents: ${problems.length === 0 ? 'ok' : 'FAILED'}`);
+  return problems.length === 0;
 }
 
 function layers() {
