@@ -13,6 +13,9 @@ import {
 } from '../message.ts';
 import { decode, encodePath } from '../routes/path.ts';
 
+/** `true`: nothing may be at the destination. A copy's own conditions are about its source. */
+export const COPY_IF_ABSENT = 'x-backend-copy-if-absent';
+
 /**
  * Copies on the server: `COPY` with `Destination`, or `PUT` with `X-Copy-From`. A COPY becomes such a PUT; its body is what
  * a GET of the source gives, with its ranges and conditions.
@@ -112,6 +115,8 @@ function sinkRequest(request: ProxyRequest, source: ProxyResponse, body: Request
   }
   Object.assign(headers, request.headers);
   for (const name of ABOUT_SOURCE) delete headers[name];
+  delete headers[COPY_IF_ABSENT];
+  if (request.headers[COPY_IF_ABSENT]) headers['if-none-match'] = '*';
   delete headers['transfer-encoding'];
   headers['content-length'] = String(body.sizeBytes);
   headers['content-type'] = request.headers['content-type'] || (source.headers['content-type'] ?? '');

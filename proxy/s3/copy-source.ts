@@ -1,8 +1,11 @@
 import { type Headers, objectPathOf } from '../message.ts';
-import { decode } from '../routes/path.ts';
+import { decode, encodePath } from '../routes/path.ts';
+import { readConditions } from './conditions.ts';
 import { s3Error } from './errors.ts';
-import type { S3Request } from './message.ts';
+import type { S3Request, S3Services } from './message.ts';
 import { isBucketName } from './names.ts';
+import { type Ask, ask } from './object-api.ts';
+import { versionQuery } from './versions.ts';
 
 export interface CopySource {
   bucket: string;
@@ -24,12 +27,29 @@ export function copySourceOf({ headers, account }: S3Request): CopySource {
   return { bucket: path.container, key: path.object, version };
 }
 
-const CONDITION = 'x-amz-copy-source-if-';
-
-/** Conditions on the source, as the object API says them. */
-export function sourceConditions(headers: Headers): Headers {
-  const conditions: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers))
-    if (name.startsWith(CONDITION)) conditions[`if-${name.slice(CONDITION.length)}`] = value;
-  return conditions;
+/**
+ * Has the object API copy, if the request's conditions on the source hold.
+ *
+ * @param what of the destination; its query and its range are the source's.
+ * @throws ApiError `PreconditionFailed`, also where a reader would be told that nothing has changed.
+ */
+export async function askCopy(
+  request: S3Request,
+  services: S3Services,
+  source: CopySource,
+  what: Omit<Ask, 'method' | 'query'>,
+): Promise<Headers> {
+  const { status, headers, body } = await ask(request, services, {
+    method: 'PUT',
+    ...what,
+    query: versionQuery(source.version),
+    headers: {
+      'x-copy-from': encodePath(`/${source.bucket}/${source.key}`),
+      ...readConditions(request.headers, 'x-amz-copy-source-'),
+      ...what.headers,
+    },
+  });
+  await body?.close();
+  if (status === 304) throw s3Error('PreconditionFailed');
+  return headers;
 }

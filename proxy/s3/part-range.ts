@@ -16,7 +16,7 @@ interface PartRange {
 /**
  * The part of an object that `partNumber` names: the only one, where it was not uploaded in parts.
  *
- * @throws ApiError `InvalidRange` where there is no such part.
+ * @throws ApiError `InvalidPartNumber` where there is no such part.
  * Spec: Amazon S3, GetObject: `partNumber`.
  */
 export async function partRangeOf(
@@ -27,7 +27,7 @@ export async function partRangeOf(
   const number = partNumberOf(request);
   const headers = await askHead(request, services, { method: 'HEAD', ...what });
   if (headers[S3_ETAG] === undefined) {
-    if (number > 1) throw s3Error('InvalidRange');
+    if (number > 1) throw s3Error('InvalidPartNumber');
     return { range: undefined, count: undefined };
   }
   const query = { ...what.query, 'multipart-manifest': 'get' };
@@ -36,7 +36,7 @@ export async function partRangeOf(
   await body?.close();
   const sizes = (JSON.parse(text?.toString() ?? '[]') as { bytes?: number }[]).map(({ bytes }) => bytes ?? 0);
   const size = sizes[number - 1];
-  if (size === undefined) throw s3Error('InvalidRange');
+  if (size === undefined) throw s3Error('InvalidPartNumber');
   const start = sizes.slice(0, number - 1).reduce((sum, each) => sum + each, 0);
   return { range: size === 0 ? undefined : `bytes=${start}-${start + size - 1}`, count: sizes.length };
 }

@@ -1,7 +1,7 @@
+import { COPY_IF_ABSENT } from '../../features/copy.ts';
 import type { Headers } from '../../message.ts';
-import { encodePath } from '../../routes/path.ts';
 import { checkObjectAcl } from '../acl.ts';
-import { type CopySource, copySourceOf, sourceConditions } from '../copy-source.ts';
+import { askCopy, type CopySource, copySourceOf } from '../copy-source.ts';
 import { s3Error } from '../errors.ts';
 import { etagOf, refuseNotBuilt, storedHeaders, TAGS } from '../headers.ts';
 import type { Operation, S3Request, S3Services } from '../message.ts';
@@ -29,21 +29,15 @@ export const copyObject: Operation = async (request, services) => {
       message:
         "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
     });
-  const sent: Record<string, string> = {
-    'x-copy-from': encodePath(`/${source.bucket}/${source.key}`),
-    ...sourceConditions(headers),
-    ...(headers['if-none-match'] === undefined ? {} : { 'if-none-match': '*' }),
-  };
+  const sent: Record<string, string> = headers['if-none-match'] === undefined ? {} : { [COPY_IF_ABSENT]: 'true' };
   if (isReplacing) Object.assign(sent, storedHeaders(request), { 'x-fresh-metadata': 'true' });
   Object.assign(sent, await lockHeaders(request, services, bucket));
   Object.assign(sent, await tagsOf(request, services, { source, isReplacing, isRetagging }));
   return withRemovalOfParts(request, services, { bucket, key }, async () => {
-    const what = { container: bucket, object: key, query: versionQuery(source.version) };
-    const copied = await askHead(request, services, { method: 'PUT', ...what, headers: sent }).catch(
-      (error: unknown) => {
-        throw asVersionError(error, source.version);
-      },
-    );
+    const what = { container: bucket, object: key, headers: sent };
+    const copied = await askCopy(request, services, source, what).catch((error: unknown) => {
+      throw asVersionError(error, source.version);
+    });
     const told = {
       ...versionHeaders(copied),
       ...(source.version === undefined ? {} : { 'x-amz-copy-source-version-id': source.version }),

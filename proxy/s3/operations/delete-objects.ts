@@ -26,14 +26,16 @@ export const deleteObjects: Operation = async (request, services) => {
   const objects = document.all('Object').map((object) => {
     const key = object.textOf('Key');
     if (!key) throw s3Error('MalformedXML');
-    return { key, version: object.textOf('VersionId') };
+    for (const name of ['LastModifiedTime', 'Size'])
+      if (object.one(name)) throw s3Error('NotImplemented', { fields: { Element: name } });
+    return { key, version: object.textOf('VersionId'), ifMatch: object.textOf('ETag') };
   });
   if (objects.length === 0 || objects.length > MOST_DELETED) throw s3Error('MalformedXML');
   await askHead(request, services, { method: 'HEAD', container: bucket });
   const bypass = bypassHeaders(request);
-  const results = await concurrently(objects, SUBREQUEST_CONCURRENCY, async ({ key, version }) => {
+  const results = await concurrently(objects, SUBREQUEST_CONCURRENCY, async ({ key, version, ifMatch }) => {
     try {
-      const told = await removeObject(request, services, { bucket, key, version, headers: bypass });
+      const told = await removeObject(request, services, { bucket, key, version, ifMatch, headers: bypass });
       if (isQuiet) return '';
       const isMarker = told['x-amz-delete-marker'] === 'true';
       return element('Deleted', [

@@ -1,4 +1,5 @@
 import { contentOf, type Headers, type ProxyResponse } from '../../message.ts';
+import { readConditions } from '../conditions.ts';
 import { s3Error } from '../errors.ts';
 import { shownHeaders } from '../headers.ts';
 import { expirationHeader } from '../lifecycle/due.ts';
@@ -10,7 +11,6 @@ import { partRangeOf } from '../part-range.ts';
 import { asVersionError, versionHeaders, versionOf, versionQuery } from '../versions.ts';
 
 const PARTS_COUNT = 'x-amz-mp-parts-count';
-const CONDITIONS = ['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'] as const;
 
 /** Parameters that say what a header of the answer shall be. */
 const OVERRIDES: Readonly<Record<string, string>> = {
@@ -54,11 +54,7 @@ async function expirationOf(request: S3Request, services: S3Services, answer: He
 async function readObject(request: S3Request, services: S3Services): Promise<ProxyResponse> {
   const { bucket, key } = objectOf(request);
   const { headers, query } = request;
-  const passed: Record<string, string> = {};
-  for (const name of CONDITIONS) {
-    const value = headers[name];
-    if (value !== undefined) passed[name] = value;
-  }
+  const passed: Record<string, string> = { ...readConditions(headers, '') };
   const what = { container: bucket, object: key, query: versionQuery(versionOf(request)) };
   const { range } = headers;
   if (query.has('partNumber')) return readPart(request, services, { what, passed });

@@ -66,6 +66,11 @@ const BUCKET_PARTS: Readonly<Record<string, Verbs>> = {
   metrics: {},
   'intelligent-tiering': {},
   session: {},
+  metadataConfiguration: {},
+  metadataTable: {},
+  metadataInventoryTable: {},
+  metadataJournalTable: {},
+  abac: {},
 };
 
 const OBJECT_PARTS: Readonly<Record<string, Verbs>> = {
@@ -79,6 +84,8 @@ const OBJECT_PARTS: Readonly<Record<string, Verbs>> = {
   select: {},
   attributes: { GET: getAttributes },
   append: {},
+  encryption: {},
+  renameObject: {},
 };
 
 /** What a request asks for. Spec: Amazon S3, "API Reference": operations. */

@@ -1,11 +1,10 @@
 import { contentOf } from '../../message.ts';
-import { encodePath } from '../../routes/path.ts';
-import { copySourceOf, sourceConditions } from '../copy-source.ts';
+import { askCopy, copySourceOf } from '../copy-source.ts';
 import { s3Error } from '../errors.ts';
 import { etagOf, refuseNotBuilt } from '../headers.ts';
 import type { Operation } from '../message.ts';
 import { partsContainer } from '../names.ts';
-import { ask, askHead } from '../object-api.ts';
+import { ask } from '../object-api.ts';
 import { isoTimeOfHttp } from '../times.ts';
 import { findUpload, partNumberOf, partObject, uploadOfRequest } from '../uploads.ts';
 import { versionQuery } from '../versions.ts';
@@ -48,16 +47,12 @@ export const uploadPartCopy: Operation = async (request, services) => {
     await answer.body?.close();
     if (Number(last) >= (answer.body?.sizeBytes ?? 0)) throw s3Error('InvalidArgument', invalid);
   }
-  const headers = await askHead(request, services, {
-    method: 'PUT',
+  const headers = await askCopy(request, services, source, {
     container: partsContainer(upload.bucket),
     object: partObject(upload, number),
-    query: versionQuery(source.version),
     headers: {
-      'x-copy-from': encodePath(`/${source.bucket}/${source.key}`),
       'x-fresh-metadata': 'true',
       'content-type': 'application/octet-stream',
-      ...sourceConditions(request.headers),
       ...(range === undefined ? {} : { range }),
     },
   });
