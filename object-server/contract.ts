@@ -230,6 +230,8 @@ export interface ObjectReading {
    * should be: then `body` tells. Only readings of stores in this process have it.
    */
   bodyNow?(): Uint8Array | undefined;
+  /** What `bodyNow` gave, where nobody looks at it any more and nothing was read since: the next reading may have its memory. */
+  giveBack?(body: Uint8Array): void;
   /** Releases what the reading holds; also after a body that was not read to its end. Never rejects. */
   close(): Promise<void>;
 }

@@ -1,6 +1,10 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
+import { youngGeneration } from '../../common/memory/young-generation.ts';
 import { rpcClient, serveRpc } from '../../common/rpc/port-rpc.ts';
 import type { DataWorkerSetup, ListenPlan, MainCalls, WorkerCalls } from './contract.ts';
+
+/** Dozens of writes are in flight, each for milliseconds: they should be over when the next collection comes. */
+const SEMI_SPACE_MIB = 8;
 
 export interface WorkerPool {
   /** Opens the devices: the first worker alone, then the others. */
@@ -62,6 +66,7 @@ function startWorker(
     workerData,
     transferList: [toMain.port2, toWorker.port2],
     name: `martlet-data-${index}`,
+    resourceLimits: youngGeneration(SEMI_SPACE_MIB),
   });
   worker.on('error', onDeath);
   worker.on('exit', (code) => onDeath(new Error(`data worker ${index} ended with code ${code}`)));

@@ -1,5 +1,6 @@
 import type { createHash, Hash } from 'node:crypto';
 import { type MessagePort, Worker } from 'node:worker_threads';
+import { youngGeneration } from '../memory/young-generation.ts';
 
 /** A digest that grows piece by piece. */
 export interface StreamedHash {
@@ -63,7 +64,7 @@ export class HashThread {
       {
         eval: true, // it needs nothing but Node's own modules: the same text runs compiled or not
         name: 'martlet-hash',
-        resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 },
+        resourceLimits: { ...youngGeneration(1), maxOldGenerationSizeMb: 16 },
       },
     );
     let failure: Error | undefined;

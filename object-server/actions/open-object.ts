@@ -4,11 +4,12 @@ import { isDamage } from '../engine/damage.ts';
 import type { Device } from '../engine/device.ts';
 import type { LiveObject } from '../engine/live-object.ts';
 import { setAside } from '../engine/quarantine.ts';
-import { findObject, isExpired, isVersionOf, readVersion, recallObject } from '../engine/read-object.ts';
+import { findObject, isExpired, readVersion, recallObject } from '../engine/read-object.ts';
 import { objectNotFound, supersededWhileRead, toDeviceError } from '../errors.ts';
 import type { LargeReading } from '../large/contract.ts';
 import { MOST_LOOKUPS } from '../limits.ts';
 import type { Needle } from '../slab/contract.ts';
+import { giveBack } from '../slab/read-memory.ts';
 import type { ActionContext } from './context.ts';
 
 export async function openObject({ device, clock }: ActionContext, target: ObjectTarget): Promise<ObjectReading> {
@@ -52,11 +53,13 @@ class StoredReading implements ObjectReading {
   }
 
   bodyNow(): Uint8Array | undefined {
-    const { live, target, device } = this;
+    const { live, device } = this;
     if (live.fileName !== undefined) return undefined;
-    const needle = this.needle ?? device.reader.readNow(live.base.location);
-    if (needle?.body.where !== 'inline' || !isVersionOf(needle, target, live.base)) return undefined;
-    return needle.body.bytes;
+    return device.reader.bodyNow(live.base.location);
+  }
+
+  giveBack(body: Uint8Array): void {
+    giveBack(body);
   }
 
   async close(): Promise<void> {

@@ -88,10 +88,13 @@ export interface SlabReader {
    */
   read(location: Location): Promise<Needle | undefined>;
   /**
-   * The same, blocking: for what was written or read recently. Undefined also where its segment is not open or it is not what it
-   * should be: then `read` opens it, or tells.
+   * The inline body of a needle that is known to be at this location (it was written or read there), blocking: for what was used
+   * recently. Its own checksum and the head's are compared; what else the needle says is not looked at. Undefined also where its segment
+   * is not open, or it is not what it should be: then `read` opens it, or tells.
+   *
+   * The memory is the caller's; `giveBack` takes it when nobody looks at it any more.
    */
-  readNow(location: Location): Needle | undefined;
+  bodyNow(location: Location): Uint8Array | undefined;
   close(): Promise<void>;
 }
 

@@ -6,6 +6,8 @@ export const BLOCK_BYTES = 4096;
 export const SEGMENT_HEADER_BYTES = 4096;
 /** A batch takes no more needles beyond this; one needle may be larger. */
 export const MOST_BATCH_BYTES = 1 << 20;
+/** A batch gathers needles for so many turns of the event loop at most. */
+export const MOST_GATHERING_TURNS = 16;
 /** Needles follow each other at multiples of this. */
 export const NEEDLE_ALIGNMENT = 8;
 /** Longest encoded listing report: 64 replicas. */

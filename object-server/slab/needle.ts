@@ -177,10 +177,26 @@ export function decodeNeedle(bytes: Buffer, at: number, head: NeedleHead): Needl
  * @throws CorruptNeedleError.
  */
 export function decodeNeedleAt(bytes: Buffer, location: Location, salt: bigint): Needle | undefined {
+  const head = headAt(bytes, location, salt);
+  return head && decodeNeedle(bytes, 0, head);
+}
+
+/**
+ * The inline body of the needle that `bytes` must be, whole: a view of them.
+ * @returns undefined where the head is not that of `location`, or the body is damaged.
+ */
+export function inlineBodyAt(bytes: Buffer, location: Location, salt: bigint): Buffer | undefined {
+  const head = headAt(bytes, location, salt);
+  if (!head) return undefined;
+  const body = bytes.subarray(bytes.length - head.bodyBytes);
+  return xxh64(body) === head.bodyChecksum ? body : undefined;
+}
+
+/** @returns undefined where `bytes` do not begin with the head of a needle that is at `location`, and as long as they are. */
+function headAt(bytes: Buffer, location: Location, salt: bigint): NeedleHead | undefined {
   const { segment, generation, offset, lengthBytes } = location;
   const head = readHead(bytes, 0, { segment, generation, salt }, offset);
-  if (!head || lengthOf(head) !== lengthBytes || bytes.length !== lengthBytes) return undefined;
-  return decodeNeedle(bytes, 0, head);
+  return head && lengthOf(head) === lengthBytes && bytes.length === lengthBytes ? head : undefined;
 }
 
 function bodyOf(where: NeedleBody['where'], name: string, bytes: Buffer, checksum: bigint): NeedleBody {

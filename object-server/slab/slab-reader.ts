@@ -3,7 +3,7 @@ import type { Disk, DiskFile } from '../disk/contract.ts';
 import type { Location, Needle, SlabReader } from './contract.ts';
 import { CorruptNeedleError } from './corrupt-needle.ts';
 import { MOST_OPEN_SEGMENTS } from './limits.ts';
-import { decodeNeedleAt } from './needle.ts';
+import { decodeNeedleAt, inlineBodyAt } from './needle.ts';
 import { memoryToRead } from './read-memory.ts';
 import { segmentPath } from './segment-file.ts';
 import { readSegmentHeader, type SegmentHeader } from './segment-header.ts';
@@ -45,7 +45,7 @@ class SegmentReader implements SlabReader {
     this.mostOpen = mostOpen ?? MOST_OPEN_SEGMENTS;
   }
 
-  readNow(location: Location): Needle | undefined {
+  bodyNow(location: Location): Uint8Array | undefined {
     const opened = this.open.get(location.segment);
     if (opened?.header?.generation !== location.generation) return undefined;
     this.uses += 1;
@@ -53,7 +53,7 @@ class SegmentReader implements SlabReader {
     const bytes = memoryToRead(location.lengthBytes);
     try {
       if (opened.file.readNow(bytes, location.offset) < bytes.length) return undefined;
-      return decodeNeedleAt(bytes, location, opened.header.salt);
+      return inlineBodyAt(bytes, location, opened.header.salt);
     } catch {
       return undefined; // whatever it is, `read` meets it again and tells
     }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { invariant } from '../../common/errors.ts';
 import type { Logger } from '../../common/log.ts';
 import type { Disk } from '../disk/contract.ts';
@@ -5,7 +6,13 @@ import type { DeviceShare } from '../engine/shared-state.ts';
 import { deviceBusy, deviceUnavailable, toDeviceError } from '../errors.ts';
 import { BatchLayout, paddedBatch } from './batch.ts';
 import type { IndexBatch, Location, Needle, SlabWriter } from './contract.ts';
-import { MOST_BATCH_BYTES, MOST_WAITING_BYTES, MOST_WAITING_NEEDLES, SEGMENT_BYTES } from './limits.ts';
+import {
+  MOST_BATCH_BYTES,
+  MOST_GATHERING_TURNS,
+  MOST_WAITING_BYTES,
+  MOST_WAITING_NEEDLES,
+  SEGMENT_BYTES,
+} from './limits.ts';
 import { alignNeedle, type EncodedNeedle, encodeNeedle } from './needle.ts';
 import { isFull, type Segment } from './segment.ts';
 import { SegmentPool } from './segment-pool.ts';
@@ -85,7 +92,7 @@ class GroupWriter implements SlabWriter {
       this.waiting.push({ needle, encoded, spare: options?.belowReserve ?? false, resolve, reject });
       if (this.running) return;
       this.running = true;
-      setImmediate(() => void this.run()); // whatever this turn of the event loop brings goes together
+      void this.run();
     });
   }
 
@@ -110,6 +117,7 @@ class GroupWriter implements SlabWriter {
   private async run(): Promise<void> {
     let former: Batch | undefined;
     while (this.waiting.length > 0) {
+      await this.gather();
       const { segment } = this;
       const picked = segment ? this.pick(segment) : NOTHING;
       if (!segment || picked.count === 0 || !segment.isReadyFor(paddedBatch(picked.sizeBytes))) {
@@ -132,6 +140,16 @@ class GroupWriter implements SlabWriter {
     this.running = false;
     this.index(former);
     this.tellIdle();
+  }
+
+  /** Waits for as long as each turn of the event loop brings more, within bounds: who is alone waits for one turn. */
+  private async gather(): Promise<void> {
+    let gathered = 0;
+    for (let turns = 0; turns < MOST_GATHERING_TURNS && this.waitingBytes < MOST_BATCH_BYTES; turns += 1) {
+      if (this.waiting.length === gathered) return;
+      gathered = this.waiting.length;
+      await nextTurn();
+    }
   }
 
   /** How many of those that wait fit into the next batch. */

@@ -40,8 +40,14 @@ export class Exchange {
    *
    * @param lines names as they are sent, each followed by its value.
    * @param sizeBytes for `Content-Length`; undefined: none is sent.
+   * @returns whether the system has all of it: nobody looks at `body` any more.
    */
-  answer(status: number, lines: readonly string[], sizeBytes: number | undefined, body: Uint8Array | undefined): void {
+  answer(
+    status: number,
+    lines: readonly string[],
+    sizeBytes: number | undefined,
+    body: Uint8Array | undefined,
+  ): boolean {
     const { response, services } = this;
     const extra = this.request.headers['x-trans-id-extra'];
     const transactionId = newTransactionId(
@@ -52,8 +58,9 @@ export class Exchange {
     finishHead(head, { sizeBytes, transactionId, closes: services.isClosing() });
     response.writeHead(status, reasonOf(status), head);
     response.end(body);
-    if (response.socket === null || response.socket.writableLength > 0)
-      boundSending(response, services.clientTimeoutMs);
+    const isSent = response.socket !== null && response.socket.writableLength === 0;
+    if (!isSent) boundSending(response, services.clientTimeoutMs);
+    return isSent;
   }
 }
 

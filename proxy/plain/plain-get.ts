@@ -64,7 +64,7 @@ function answer(exchange: Exchange, reading: ObjectReading, isHead: boolean, isC
   if (isConditional) return answerConditional(exchange, reading, head, isHead);
   const body = isHead ? undefined : reading.bodyNow?.();
   if (!isHead && !body) return false;
-  exchange.answer(200, head.lines, state.sizeBytes, body);
+  if (exchange.answer(200, head.lines, state.sizeBytes, body) && body) reading.giveBack?.(body);
   return true;
 }
 
@@ -86,11 +86,15 @@ function answerConditional(exchange: Exchange, reading: ObjectReading, head: Obj
   if (range === 'several') return false;
   const body = reading.bodyNow?.();
   if (!body) return false;
-  if (!range) exchange.answer(200, head.lines, sizeBytes, body);
-  else {
-    const lines = [...head.lines, 'Content-Range', contentRange(range, sizeBytes)];
-    exchange.answer(206, lines, range.end - range.start, body.subarray(range.start, range.end));
-  }
+  const isSent = range
+    ? exchange.answer(
+        206,
+        [...head.lines, 'Content-Range', contentRange(range, sizeBytes)],
+        range.end - range.start,
+        body.subarray(range.start, range.end),
+      )
+    : exchange.answer(200, head.lines, sizeBytes, body);
+  if (isSent) reading.giveBack?.(body);
   return true;
 }
 

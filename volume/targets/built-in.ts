@@ -1,10 +1,14 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, Worker } from 'node:worker_threads';
+import { youngGeneration } from '../../common/memory/young-generation.ts';
 import { rpcClient } from '../../common/rpc/port-rpc.ts';
 import type { IscsiLogger } from '../iscsi/logger.ts';
 import type { IscsiThreadData, IscsiThreadMethods, LogLine } from '../iscsi/thread-entry.ts';
 import type { RunningTargets } from './contract.ts';
+
+/** Commands in flight hold little beside their data, which is not on V8's heap. */
+const SEMI_SPACE_MIB = 2;
 
 export interface BuiltInTargetOptions {
   /** Address to listen on. */
@@ -24,7 +28,12 @@ export async function startBuiltInTarget({ address, port, logger }: BuiltInTarge
   const rpc = new MessageChannel();
   const logs = new MessageChannel();
   const workerData: IscsiThreadData = { address, port, rpcPort: rpc.port2, logPort: logs.port2 };
-  const worker = new Worker(entryFile(), { workerData, transferList: [rpc.port2, logs.port2], name: 'iscsi' });
+  const worker = new Worker(entryFile(), {
+    workerData,
+    transferList: [rpc.port2, logs.port2],
+    name: 'iscsi',
+    resourceLimits: youngGeneration(SEMI_SPACE_MIB),
+  });
   let stopping = false;
   const failed = new Promise<Error>((resolve) => {
     let cause: unknown;

@@ -38,6 +38,12 @@ export function expectSame(found: Needle | undefined, needle: Needle): void {
   expect(found && comparable(found)).toStrictEqual(comparable(needle));
 }
 
+/** The inline body of a needle, as `bodyNow` gives it. */
+export function expectBody(found: Uint8Array | undefined, { body }: Needle): void {
+  expect(body.where).toBe('inline');
+  if (body.where === 'inline') expect(found && Buffer.compare(found, body.bytes)).toBe(0);
+}
+
 function comparable(needle: Needle) {
   const { body } = needle;
   return { ...needle, body: body.where === 'inline' ? Buffer.from(body.bytes).toString('latin1') : body };

@@ -6,6 +6,7 @@ import { segmentPath } from '../../../../object-server/slab/segment-file.ts';
 import { openSlabReader } from '../../../../object-server/slab/slab-reader.ts';
 import { type DiskOperation, FakeDisk } from '../../../support/object-server/fake-disk.ts';
 import {
+  expectBody,
   expectSame,
   inline,
   openSlab,
@@ -33,11 +34,11 @@ describe('a slab reader', () => {
     const needle = sampleNeedle('a');
     const location = await slab.writer.append(needle);
     const reader = openSlabReader(slab);
-    expect(reader.readNow(location)).toBeUndefined();
+    expect(reader.bodyNow(location)).toBeUndefined();
     expectSame(await reader.read(location), needle);
-    expectSame(reader.readNow(location), needle);
+    expectBody(reader.bodyNow(location), needle);
     await reader.close();
-    expect(reader.readNow(location)).toBeUndefined();
+    expect(reader.bodyNow(location)).toBeUndefined();
   });
 
   it('tells damage, in the needle and in the header of the segment', async () => {
@@ -45,7 +46,7 @@ describe('a slab reader', () => {
     const reader = openSlabReader(slab);
     await reader.read(location);
     disk.flip(segmentPath(SLABS, 0), location.offset + location.lengthBytes - 1, 0);
-    expect(reader.readNow(location)).toBeUndefined();
+    expect(reader.bodyNow(location)).toBeUndefined();
     await expect(reader.read(location)).rejects.toThrow(CorruptNeedleError);
     disk.flip(segmentPath(SLABS, 0), location.offset + location.lengthBytes - 1, 0);
     expect(await reader.read(location)).toBeDefined();
@@ -79,7 +80,7 @@ describe('a slab reader', () => {
     const { writer } = openSlab({ disk, share: slab.share, segmentBytes: SMALL });
     const location = await writer.append(sampleNeedle('new'), { belowReserve: true });
     expect(location).toMatchObject({ segment: 0, generation: 2 });
-    expect(reader.readNow(old)).toBeUndefined();
+    expect(reader.bodyNow(old)).toBeUndefined();
     expect(await reader.read(old)).toBeUndefined();
     expectSame(await reader.read(location), sampleNeedle('new'));
   });
@@ -112,7 +113,7 @@ describe('a slab reader', () => {
         expectSame(await reader.read(location), needles[index] ?? sampleNeedle('')),
       ),
     );
-    const open = new Set(locations.filter((location) => reader.readNow(location)).map(({ segment }) => segment));
+    const open = new Set(locations.filter((location) => reader.bodyNow(location)).map(({ segment }) => segment));
     expect(open.size).toBe(2);
     await reader.close();
   });
