@@ -182,6 +182,33 @@ const resellerPrefix = Type.Object({
   ),
 });
 
+const info = Type.Object(
+  {
+    expose_info: Type.Boolean({ default: true, description: 'Whether it is answered; else 403.' }),
+    disallowed_sections: names([], 'What it leaves out: sections, or `section.key`.'),
+    admin_key: Type.String({
+      default: '',
+      maxLength: 256,
+      description: 'Secret that signs requests (swiftinfo_sig) for what is left out; empty: they are refused.',
+    }),
+    allowed_digests: Type.Array(oneOf(['sha1', 'sha256', 'sha512']), {
+      minItems: 1,
+      uniqueItems: true,
+      default: ['sha1', 'sha256', 'sha512'],
+      description: 'Digests of such signatures. Swift knows sha1 only.',
+    }),
+  },
+  { description: 'What GET /info tells.' },
+);
+
+const etagQuoter = Type.Object(
+  {
+    enabled: Type.Boolean({ default: false, description: 'Whether accounts and containers may ask for it.' }),
+    enable_by_default: Type.Boolean({ default: false, description: 'Whether those that do not say get it.' }),
+  },
+  { description: 'ETags of objects in quotes (X-Container-Rfc-Compliant-Etags).' },
+);
+
 const accessLog = Type.Object(
   {
     path: Type.String({
@@ -356,6 +383,16 @@ export const proxyConfig = Type.Object({
   }),
   formpost: Type.Object({ allowed_digests: digests }),
   access_log: accessLog,
+  info,
+  etag_quoter: etagQuoter,
+  list_endpoints: Type.Union(
+    (['nobody', 'reseller_admin', 'everybody'] as const).map((who) => Type.Literal(who)),
+    {
+      default: 'nobody',
+      description:
+        'Who is told, below /endpoints/, on which nodes and devices something lies: addresses inside the cluster.',
+    },
+  ),
 });
 
 export type ProxyConfig = Static<typeof proxyConfig>;

@@ -8,6 +8,7 @@ import { copy } from './features/copy.ts';
 import { cors } from './features/cors.ts';
 import { dlo } from './features/dlo.ts';
 import { encryption } from './features/encryption.ts';
+import { etagQuoter } from './features/etag-quoter.ts';
 import { formPost } from './features/form-post.ts';
 import { gatekeeper } from './features/gatekeeper.ts';
 import { listingFormat } from './features/listing-format.ts';
@@ -37,6 +38,7 @@ function swiftFeaturesOf(services: Services): readonly Feature[] {
   return [
     cors(services), //         what pages of other origins may do and see
     gatekeeper, //             nothing internal comes in or goes out
+    etagQuoter(services), //   ETags get the quotes that HTTP wants
     listingFormat, //          rows become text, JSON or XML
     containerSync(services), // another cluster's objects come as they are there
     bulkDelete, //             one request becomes many

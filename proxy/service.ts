@@ -38,9 +38,8 @@ import { MOST_PLAIN_BODY_BYTES } from './limits.ts';
 import type { Handler } from './message.ts';
 import { createPipelines } from './pipeline.ts';
 import { createStraightWay } from './plain/straight-way.ts';
-import { type LegacyIdentity, legacyLogin } from './routes/auth-v1.ts';
-import { crossDomainPolicy } from './routes/cross-domain.ts';
-import { capabilities } from './routes/info.ts';
+import type { LegacyIdentity } from './routes/auth-v1.ts';
+import { addRoutesOutsideV1 } from './routes/outside-v1.ts';
 import type { Services } from './routes/route.ts';
 import { createS3Api } from './s3/api.ts';
 import type { S3Services } from './s3/message.ts';
@@ -132,25 +131,20 @@ export function buildProxy(deps: ProxyDeps): Service {
     newRequestId: (request) => newTransactionId(clock, extraOf(request)),
     requestIdHeaders: TRANSACTION_ID_HEADERS,
     mostBodyBytes: MOST_PLAIN_BODY_BYTES,
-    serverFactory: serverFactory({ api, s3, hostNames, accessLog, clock, clientTimeoutMs }),
+    serverFactory: serverFactory({
+      api,
+      s3,
+      hostNames,
+      accessLog,
+      clock,
+      clientTimeoutMs,
+      listsEndpoints: config.list_endpoints !== 'nobody',
+    }),
   });
   app.addHook('preClose', async () => {
     isClosing = true;
   });
-  app.get('/info', async () => capabilities(services.cluster.policies, config, services.syncRealms));
-  app.get('/crossdomain.xml', async (_request, reply) =>
-    reply.type('application/xml; charset=UTF-8').send(crossDomainPolicy(config.cross_domain_policy)),
-  );
-  for (const path of ['/auth/v1.0', '/auth/v1']) {
-    app.get(path, async (request, reply) => {
-      const headers = await legacyLogin(request.headers, {
-        identity: deps.identity,
-        clock,
-        storageUrl: deps.storageUrl,
-      });
-      return reply.headers(headers).send('');
-    });
-  }
+  addRoutesOutsideV1(app, { ...deps, services });
   return {
     app,
     async start() {

@@ -163,9 +163,14 @@ export function createAccessControl(rules: AccessRules): AccessControl {
 }
 
 /** 403 for who is known, 401 for who is not. */
-export function denial(request: ProxyRequest): ApiError {
-  if (request.context.caller) return refusal(403);
-  return refusal(401, { headers: { 'www-authenticate': `Swift realm="${encodeURIComponent(request.path.account)}"` } });
+export function denial({ context: { caller }, path }: ProxyRequest): ApiError {
+  return denialOf(caller, path.account);
+}
+
+/** @param realm the account, where it is about one. */
+export function denialOf(caller: Identity | undefined, realm: string): ApiError {
+  if (caller) return refusal(403);
+  return refusal(401, { headers: { 'www-authenticate': `Swift realm="${encodeURIComponent(realm)}"` } });
 }
 
 /** Undefined where no referrer rule applies; a listing needs `.rlistings` beside it. */

@@ -12,7 +12,7 @@ export interface KnownAccount {
   readonly settings: Metadata;
 }
 
-const SETTING = /^x-account-meta-(quota-bytes|temp-url-key)/;
+const SETTING = /^x-account-(meta-(quota-bytes|temp-url-key)|sysmeta-rfc-compliant-etags$)/;
 const QUOTA = 'x-account-meta-quota-bytes';
 const NOTHING_SET: KnownAccount = { isPlain: true, settings: {} };
 

@@ -64,11 +64,11 @@ function keysOf(known: { settings: Metadata } | undefined, scope: SignedGrant['s
 }
 
 /** The first of the keys with which one of the messages was signed so. Compares in constant time. */
-export function signerOf(
+export function signerOf<K extends { readonly key: string }>(
   { digest, bytes }: SentSignature,
   messages: readonly string[],
-  keys: readonly SigningKey[],
-): SigningKey | undefined {
+  keys: readonly K[],
+): K | undefined {
   for (const message of messages)
     for (const key of keys) if (equalSecrets(createHmac(digest, key.key).update(message).digest(), bytes)) return key;
   return undefined;

@@ -7,6 +7,7 @@ import { ObservedRequest, ObservedResponse } from '../access-log/observed.ts';
 import { pageOf } from '../errors.ts';
 import { MOST_HEAD_BYTES } from '../limits.ts';
 import { contentOf } from '../message.ts';
+import { ENDPOINTS_PATH } from '../routes/endpoints.ts';
 import type { S3Api } from '../s3/api.ts';
 import { answerClientError } from './client-error.ts';
 import { BadHost, type HostNames } from './host-names.ts';
@@ -29,6 +30,8 @@ export interface ServerOptions {
   hostNames: HostNames | undefined;
   /** Undefined: requests are not logged, and nothing is watched. */
   accessLog: AccessLog | undefined;
+  /** Whether `/endpoints/` means something. */
+  listsEndpoints: boolean;
   clock: Clock;
   clientTimeoutMs: number;
 }
@@ -42,7 +45,7 @@ interface Received {
 
 /** A server that gives the object API its requests as they are, and Fastify the few others. */
 export function serverFactory(options: ServerOptions): FastifyServerFactory {
-  const { api, s3, hostNames, accessLog, clock, clientTimeoutMs } = options;
+  const { api, s3, hostNames, accessLog, listsEndpoints, clock, clientTimeoutMs } = options;
   return (fastifyHandler) => {
     const maxHeaderSize = MOST_HEAD_BYTES;
     const server: Server = accessLog
@@ -66,7 +69,9 @@ export function serverFactory(options: ServerOptions): FastifyServerFactory {
     };
     const serve = ({ request, response, expectsContinue, done }: Received) => {
       // A bucket may be called as those few paths are.
-      if (!PLAIN_PATHS.test(request.url ?? '') || s3.claims(request)) {
+      const isPlain =
+        PLAIN_PATHS.test(request.url ?? '') || (listsEndpoints && request.url?.startsWith(ENDPOINTS_PATH) === true);
+      if (!isPlain || s3.claims(request)) {
         api.serve(request, response, expectsContinue, done);
         return;
       }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { mayQuoteEtags } from '../features/etag-quoter.ts';
 import { nameFaults } from '../features/name-check.ts';
 import { mayBeLimited } from '../features/rate-limit.ts';
 import { isReadOnly } from '../features/read-only.ts';
@@ -22,7 +23,10 @@ export function createStraightWay(services: StraightServices): StraightWay {
   // Features that look at every request, where they are configured.
   const faultOf = nameFaults(config.name_check);
   const mayPass = ({ verb, path }: PlainRequest) =>
-    faultOf?.(path) === undefined && !isReadOnly(config, verb) && !mayBeLimited(services, verb, path);
+    faultOf?.(path) === undefined &&
+    !isReadOnly(config, verb) &&
+    !mayBeLimited(services, verb, path) &&
+    !mayQuoteEtags(services, path.account);
   return (incoming, response) => {
     const request = parsePlainRequest(incoming);
     if (!request || !mayPass(request)) return false;

@@ -114,6 +114,7 @@ export function capabilities(
       : {}),
     ...(Object.keys(syncRealms).length > 0 ? { container_sync: { realms: shownRealms(syncRealms, config) } } : {}),
     ...(config.read_only.enabled ? { read_only: {} } : {}),
+    ...(config.etag_quoter.enabled ? { etag_quoter: { enable_by_default: config.etag_quoter.enable_by_default } } : {}),
     staticweb: {},
     ratelimit: {
       account_ratelimit: config.ratelimit.account_ratelimit,

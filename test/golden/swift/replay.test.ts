@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ProxyConfig } from '../../../proxy/config.ts';
 import { identity } from '../../support/swift-fakes/fake-swift.ts';
 import { SwiftInProcess } from '../../support/swift-in-process.ts';
 import { DIFFERENCES, type Difference } from './differences.ts';
@@ -11,10 +12,22 @@ interface Recorded {
   answer: Answer;
 }
 
+/** What the Swift that was asked about `operator` was configured with. */
+const OPERATOR: Partial<ProxyConfig> = {
+  info: {
+    expose_info: true,
+    disallowed_sections: [],
+    admin_key: 'info-key',
+    allowed_digests: ['sha1', 'sha256', 'sha512'],
+  },
+  list_endpoints: 'everybody',
+  etag_quoter: { enabled: true, enable_by_default: false },
+};
+
 describe('what Swift 2.30 answers, we answer', () => {
   let swift: SwiftInProcess;
   beforeAll(async () => {
-    swift = await SwiftInProcess.start();
+    swift = await SwiftInProcess.start({ config: OPERATOR });
     swift.identities.set('tester', identity('test', 'tester', ['member']));
   });
   afterAll(() => swift.stop());
