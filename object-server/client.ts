@@ -37,9 +37,17 @@ export function createObjectClient(options: ObjectClientOptions): ObjectStore & 
   });
 
   async function call<T>(method: 'POST' | 'DELETE', target: ObjectTarget, argument: { timestamp: string }): Promise<T> {
-    const path = pathOf(target);
+    return exchange(method, pathOf(target), argument, { ...headersOf(target), 'x-timestamp': argument.timestamp });
+  }
+
+  async function exchange<T>(
+    method: 'POST' | 'DELETE',
+    path: string,
+    argument: object,
+    plainHeaders: Record<string, string>,
+  ): Promise<T> {
     const body = JSON.stringify(argument);
-    const signed = { ...headersOf(target), 'x-timestamp': argument.timestamp, ...digestHeader(body) };
+    const signed = { ...plainHeaders, ...digestHeader(body) };
     const authorization = signRequest({ method, url: path, headers: signed }, key);
     const headers = { ...signed, 'content-type': 'application/json', authorization };
     const { statusCode, text } = await exchangeJson(pool, node, { method, path, headers, body });
@@ -75,6 +83,7 @@ export function createObjectClient(options: ObjectClientOptions): ObjectStore & 
     },
     setMetadata: (target, change) => call('POST', target, change),
     remove: (target, removal) => call('DELETE', target, removal),
+    listObjects: (device, listing) => exchange('POST', `/${encodeURIComponent(device)}`, listing, {}),
     close: () => pool.destroy(),
   };
 }

@@ -46,6 +46,35 @@ export interface ObjectStore {
   exists?(target: ObjectTarget): Promise<boolean>;
   /** Writes a tombstone, whether or not data is there. @throws OlderVersion. @returns what was there: data or none. */
   remove(target: ObjectTarget, removal: ObjectRemoval): Promise<{ existed: boolean }>;
+  /**
+   * A page of what a device has of a policy: objects with data, in an order of its own. What is written while it is walked through may be
+   * missing. @throws DeviceUnavailable.
+   */
+  listObjects(device: string, listing: ObjectListing): Promise<ObjectList>;
+}
+
+export interface ObjectListing {
+  policyIndex: number;
+  /** `after` of the page before; undefined: from the beginning. */
+  after?: string | undefined;
+  /** At most so many; a store may give fewer. */
+  limit: number;
+}
+
+export interface ObjectList {
+  objects: ListedObject[];
+  /** To go on from, letters that mean nothing to others; undefined: that was all. */
+  after?: string | undefined;
+}
+
+/** An object with data, as a device knows it. */
+export interface ListedObject {
+  partition: number;
+  account: string;
+  container: string;
+  object: string;
+  /** Of the data. */
+  timestamp: Timestamp;
 }
 
 /** Bodies up to this size lie beside their metadata, and can be put at once. */

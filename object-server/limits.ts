@@ -24,6 +24,9 @@ export const UPLOAD_IDLE_MS = 120_000;
 /** A reading of another node that asks for nothing for this long is released. */
 export const READING_IDLE_MS = 300_000;
 
+/** Versions that one page of a device's list looks at, and so the objects of it. */
+export const MOST_LISTED_OBJECTS = 256;
+
 /** Container replicas that one listing report may name beside the one it goes to. */
 export const MOST_OTHER_REPLICAS = 63;
 

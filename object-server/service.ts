@@ -6,6 +6,7 @@ import { requireClusterKey } from '../common/cluster/require-cluster-key.ts';
 import { createApp, type Service } from '../common/http/app.ts';
 import type { Logger } from '../common/log.ts';
 import type { ObjectStore } from './contract.ts';
+import { routeDeviceList } from './routes/device-list.ts';
 import { routeObjectDelete } from './routes/object-delete.ts';
 import { routeObjectGet } from './routes/object-get.ts';
 import { routeObjectPost } from './routes/object-post.ts';
@@ -39,5 +40,6 @@ export function buildObjectServer({ store, clusterKey, clock, logger }: ObjectSe
   routeObjectGet(app, store);
   routeObjectPost(app, store);
   routeObjectDelete(app, store);
+  routeDeviceList(app, store);
   return { app, start: async () => undefined, stop: async () => undefined };
 }

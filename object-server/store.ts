@@ -3,6 +3,7 @@ import type { Clock } from '../common/clock.ts';
 import type { Logger } from '../common/log.ts';
 import type { ListingStore } from '../container-server/contract.ts';
 import type { ActionContext } from './actions/context.ts';
+import { listObjects } from './actions/list-objects.ts';
 import { openObject, openObjectNow } from './actions/open-object.ts';
 import { putObject } from './actions/put-object.ts';
 import { objectExists, removeObject } from './actions/remove-object.ts';
@@ -86,15 +87,17 @@ export function openObjectStore(deps: ObjectStoreDeps): LocalObjectStore {
     await Promise.all(threads().map(({ updater }) => updater?.sweep()));
   };
 
-  async function run<T>(target: ObjectTarget, action: (context: ActionContext) => Promise<T>): Promise<T> {
-    const context = contexts.get(target.device);
-    if (context === undefined) throw deviceUnavailable(target.device);
+  async function runOn<T>(device: string, action: (context: ActionContext) => Promise<T>): Promise<T> {
+    const context = contexts.get(device);
+    if (context === undefined) throw deviceUnavailable(device);
     try {
       return await action(context);
     } catch (error) {
-      throw toDeviceError(target.device, error);
+      throw toDeviceError(device, error);
     }
   }
+
+  const run = <T>({ device }: ObjectTarget, action: (context: ActionContext) => Promise<T>) => runOn(device, action);
 
   async function startDevice(device: ObjectStoreDeps['devices'][number]): Promise<void> {
     try {
@@ -123,6 +126,7 @@ export function openObjectStore(deps: ObjectStoreDeps): LocalObjectStore {
     setMetadata: (target, change) => run(target, (context) => setMetadata(context, target, change)),
     exists: (target) => run(target, (context) => objectExists(context, target)),
     remove: (target, removal) => run(target, (context) => removeObject(context, target, removal)),
+    listObjects: (name, listing) => runOn(name, ({ device }) => listObjects(device, listing)),
     start: async () => {
       await Promise.all(deps.devices.map(startDevice));
       if (!deps.housekeeping) return;

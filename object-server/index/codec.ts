@@ -8,6 +8,8 @@ import type { IndexedVersion, ObjectKey, PendingEntry, ScannedVersion, VersionId
 
 const VERSION_SPACE = 0x56; // V
 const PENDING_SPACE = 0x50; // P
+const POLICY_AT = 1;
+const PARTITION_AT = 3;
 const HASH_AT = 7;
 const TICKS_AT = 23;
 const KIND_AT = 31;
@@ -29,8 +31,8 @@ export const AFTER_ALL = 0xff;
 /** The first 23 bytes of the keys of an object's versions. */
 function writeObject(key: Buffer, { policyIndex, partition, hash }: ObjectKey): void {
   key[0] = VERSION_SPACE;
-  key.writeUInt16BE(policyIndex, 1);
-  key.writeUInt32BE(partition, 3);
+  key.writeUInt16BE(policyIndex, POLICY_AT);
+  key.writeUInt32BE(partition, PARTITION_AT);
   hash.copy(key, HASH_AT);
 }
 
@@ -41,6 +43,23 @@ export function boundsOf(object: ObjectKey): { from: Buffer<ArrayBuffer>; to: Bu
   const to = Buffer.alloc(VERSION_KEY_BYTES + 1, AFTER_ALL);
   from.copy(to);
   return { from, to };
+}
+
+/** Before the keys of all versions of a policy's objects. */
+export function startOfPolicy(policyIndex: number): Buffer {
+  const key = Buffer.alloc(PARTITION_AT);
+  key[0] = VERSION_SPACE;
+  key.writeUInt16BE(policyIndex, POLICY_AT);
+  return key;
+}
+
+export function isOfPolicy(key: Buffer, policyIndex: number): boolean {
+  return key.readUInt16BE(POLICY_AT) === policyIndex;
+}
+
+/** After the keys of all versions of an object, and before those of the next one. */
+export function endOfObject(object: ObjectKey): Buffer {
+  return boundsOf(object).to;
 }
 
 export const VERSION_SPACE_BOUNDS = { from: Buffer.of(VERSION_SPACE), to: Buffer.of(VERSION_SPACE + 1) };

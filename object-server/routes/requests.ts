@@ -6,7 +6,7 @@ import { FRAME, type FrameDecoder } from '../../common/cluster/frames.ts';
 import { DIGEST_HEADER, parseSignedJson } from '../../common/cluster/signed-json.ts';
 import { ApiError } from '../../common/errors.ts';
 import type { ObjectTarget } from '../contract.ts';
-import { MOST_OTHER_REPLICAS } from '../limits.ts';
+import { MOST_LISTED_OBJECTS, MOST_OTHER_REPLICAS } from '../limits.ts';
 
 const timestamp = Type.String({ pattern: '^\\d{10}\\.\\d{5}$' });
 const count = Type.Integer({ minimum: 0 });
@@ -38,6 +38,13 @@ export const parseChange = parser(
   Type.Object({ timestamp, metadata, contentType: Type.Optional(Type.String()), listing }),
 );
 export const parseRemoval = parser(Type.Object({ timestamp, listing }));
+export const parseListing = parser(
+  Type.Object({
+    policyIndex: Type.Integer({ minimum: 0, maximum: 0xffff }),
+    after: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_-]{1,128}$' })),
+    limit: Type.Integer({ minimum: 1, maximum: MOST_LISTED_OBJECTS }),
+  }),
+);
 export const parseRange = parser(Type.Object({ start: count, end: count }));
 
 /** `/<device>/<partition>/<account>/<container>/<object>` and the policy's header. */

@@ -54,6 +54,46 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
       expect(await read(reading)).toEqual(small);
     });
 
+    describe('a list of what a device has', () => {
+      const listed = async (policyIndex: number, limit: number) => {
+        const names: string[] = [];
+        let after: string | undefined;
+        do {
+          const page = await store.listObjects(TARGET.device, { policyIndex, after, limit });
+          expect(page.objects.length).toBeLessThanOrEqual(limit);
+          names.push(...page.objects.map(({ object }) => object));
+          after = page.after;
+        } while (after !== undefined);
+        return names.sort();
+      };
+
+      it('has each object of the policy once, in pages of any size', async () => {
+        for (const [index, object] of ['a', 'b/ö', 'c', 'large', 'gone'].entries())
+          await put(store, { ...TARGET, object, partition: index % 2 }, 1, object === 'large' ? large : small);
+        await put(store, { ...TARGET, object: 'a', partition: 0 }, 2, small);
+        await put(store, { ...TARGET, object: 'elsewhere', policyIndex: 1001 }, 1, small);
+        await put(store, { ...TARGET, object: 'other device', device: 'd2' }, 1, small);
+        await store.remove({ ...TARGET, object: 'gone', partition: 0 }, { timestamp: at(2) });
+        for (const limit of [1, 2, 3, 100])
+          expect(await listed(TARGET.policyIndex, limit)).toEqual(['a', 'b/ö', 'c', 'large']);
+        expect(await listed(1001, 1)).toEqual(['elsewhere']);
+        expect(await listed(7, 1)).toEqual([]);
+      });
+
+      it('tells whose each is', async () => {
+        await put(store, TARGET, 1, small);
+        const { policyIndex, device, ...names } = TARGET;
+        const { objects } = await store.listObjects(device, { policyIndex, limit: 10 });
+        expect(objects).toEqual([{ ...names, timestamp: at(1) }]);
+      });
+
+      it('is refused for a device that is not there', async () => {
+        expect(await refusalOf(store.listObjects('none', { policyIndex: 0, limit: 1 }))).toMatchObject({
+          code: 'DeviceUnavailable',
+        });
+      });
+    });
+
     it('keeps an empty object', async () => {
       await put(store, TARGET, 1, Buffer.alloc(0));
       expect(await get(store, TARGET)).toEqual(Buffer.alloc(0));

@@ -6,6 +6,8 @@ import {
   type ListingReport,
   type Metadata,
   type NewObject,
+  type ObjectList,
+  type ObjectListing,
   type ObjectReading,
   type ObjectState,
   type ObjectStore,
@@ -151,6 +153,20 @@ export class FakeObjectStore implements ObjectStore {
     this.objects.set(keyOf(target), { contentType: { value: '', timestamp: '' }, deleted: removal.timestamp });
     await this.report(target, removal.listing, { name: target.object, timestamp: removal.timestamp, deleted: true });
     return { existed };
+  }
+
+  async listObjects(_device: string, { policyIndex, after = '', limit }: ObjectListing): Promise<ObjectList> {
+    this.assertAvailable();
+    const keys = [...this.objects.keys()].sort().filter((key) => key > after);
+    const page = keys.slice(0, limit);
+    const objects = page.flatMap((key) => {
+      const [policy, account = '', container = '', object = ''] = JSON.parse(key) as [number, string, string, string];
+      const { data } = this.objects.get(key) ?? {};
+      return data && policy === policyIndex
+        ? [{ partition: 0, account, container, object, timestamp: data.timestamp }]
+        : [];
+    });
+    return { objects, after: keys.length > limit ? page.at(-1) : undefined };
   }
 
   private upload(target: ObjectTarget, version: NewObject): ObjectUpload {
