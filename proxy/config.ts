@@ -303,6 +303,23 @@ export const proxyConfig = Type.Object({
     default: 3600,
     description: 'How long after one walk through the S3 buckets with lifecycle rules the next begins, seconds.',
   }),
+  reconstructor_interval: Type.Number({
+    minimum: 1,
+    maximum: 86_400,
+    default: 300,
+    description: 'How long after one walk through the fragments of erasure coded objects the next begins, seconds.',
+  }),
+  reconstructor_rate: Type.Number({
+    minimum: 1,
+    maximum: 100_000,
+    default: 200,
+    description: 'Fragments that the walks of one node look at, per second, at most.',
+  }),
+  reclaim_age: Type.Number({
+    minimum: 60,
+    default: 604_800,
+    description: 'Fragments that nothing points to are removed when they are so old, seconds.',
+  }),
   duty_interval: Type.Number({
     minimum: 0.1,
     maximum: 3600,

@@ -100,6 +100,13 @@ export const MOST_PLAIN_BODY_BYTES = 64 << 10;
 /** Lost fragments that wait to be made again. */
 export const MOST_WAITING_REPAIRS = 1_000;
 
+/** What the reconstructor takes of the machine: fragments at a time, what it holds in memory, and bodies to which nothing points. */
+export const RECONSTRUCTOR_CONCURRENCY = 4;
+export const FRAGMENTS_PER_PAGE = 256;
+export const MOST_LEFT_OVER_CANDIDATES = 100_000;
+/** From when it is first seen that nothing points to a body until its fragments go, in times that one replica may take for one step. */
+export const LEFT_OVER_SETTLING_TIMEOUTS = 60;
+
 /** Containers that one thread remembers, and names that are known to be none. */
 export const MOST_KNOWN_CONTAINERS = 10_000;
 export const MOST_ABSENT_CONTAINERS = 1_000;

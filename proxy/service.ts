@@ -24,9 +24,10 @@ import { ContainerSyncer } from './daemons/container-sync.ts';
 import { type Duty, DutyRoster } from './daemons/duty.ts';
 import { Expirer } from './daemons/expirer.ts';
 import { Lifecycle } from './daemons/lifecycle.ts';
+import { Reconstructor } from './daemons/reconstructor.ts';
 import { type EncryptionOptions, Keyring } from './encryption/keyring.ts';
 import type { RootSecrets } from './encryption/root-secrets.ts';
-import type { ErasureCodec } from './erasure/codec.ts';
+import { type ErasureCodec, needsErasureCodec } from './erasure/codec.ts';
 import { renderSwiftError } from './errors.ts';
 import { cors } from './features/cors.ts';
 import { type CnameResolver, cnameLookup, cnameResolver } from './http/cname-lookup.ts';
@@ -234,7 +235,27 @@ function daemonsOf(
     new Expirer({ ...services, duty, logger, intervalMs: config.expirer_interval * 1000 }),
     new Lifecycle({ cluster, services: s3, duty, logger, operatorRole, intervalMs: config.lifecycle_interval * 1000 }),
     ...syncersOf(services, duty, own),
+    ...reconstructorsOf(deps, cluster, duty),
   ];
+}
+
+/** None where no policy codes bodies. */
+function reconstructorsOf(
+  { config, logger, erasure: codec }: ProxyDeps,
+  cluster: Cluster,
+  duty: Duty,
+): Reconstructor[] {
+  if (!codec || !needsErasureCodec(config.policies)) return [];
+  const reconstructor = new Reconstructor({
+    cluster,
+    codec,
+    duty,
+    logger,
+    intervalMs: config.reconstructor_interval * 1000,
+    fragmentsPerSecond: config.reconstructor_rate,
+    reclaimAgeSeconds: config.reclaim_age,
+  });
+  return [reconstructor];
 }
 
 /** None where there is nobody to synchronize with. */

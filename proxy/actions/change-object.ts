@@ -8,7 +8,7 @@ import { attemptOnReplicas, writeToReplicas } from '../backend/replicas.ts';
 import { listingReports } from '../backend/reports.ts';
 import { writeWithTimestamp } from '../backend/timestamp-retry.ts';
 import { tellUnreported } from '../backend/unreported.ts';
-import { removeFragments } from '../erasure/fragments.ts';
+import { removeFragments, unusedOf } from '../erasure/fragments.ts';
 import { codedBodyOf } from '../erasure/head.ts';
 import { type ObjectName, readObject, stateNow } from './read-object.ts';
 
@@ -100,5 +100,5 @@ async function bodyRemoval(
   if (!cluster.policies.byIndex(name.policyIndex)?.coding) return undefined;
   const state = await stateNow(cluster, name);
   const body = state && state.dataTimestamp < timestamp ? codedBodyOf(state) : undefined;
-  return body && (() => void removeFragments(cluster, name, body));
+  return body && (() => void removeFragments(cluster, name, unusedOf(body)));
 }

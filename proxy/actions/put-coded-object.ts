@@ -3,7 +3,7 @@ import { ApiError } from '../../common/errors.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import type { ErasureCodec, PieceCounts } from '../erasure/codec.ts';
 import { FragmentWriter, type UnreadBody } from '../erasure/fragment-writer.ts';
-import { removeFragments } from '../erasure/fragments.ts';
+import { removeFragments, unusedOf } from '../erasure/fragments.ts';
 import { type CodedBody, codedBodyOf, headMetadata } from '../erasure/head.ts';
 import { fragmentBytes, pieceBytes, pieceCount } from '../erasure/layout.ts';
 import { refusal } from '../errors.ts';
@@ -34,11 +34,12 @@ export async function putCodedObject(cluster: Cluster, put: ObjectPut, coding: E
     const fixedMetadata = body ? headMetadata(body, metadata) : metadata;
     const stored = await putObject(cluster, { ...put, fixedMetadata, body: NO_BODY, expectedEtag: undefined, etag });
     const before = replaced && codedBodyOf(replaced);
-    if (before) void removeFragments(cluster, put.name, before);
+    if (before) void removeFragments(cluster, put.name, unusedOf(before));
     return { ...stored, sizeBytes: body?.sizeBytes ?? 0 };
   } catch (error) {
     // Where it was refused, nobody points to them; where nobody knows, somebody may.
-    if (error instanceof ApiError && error.status < 500 && body) await removeFragments(cluster, put.name, body);
+    if (error instanceof ApiError && error.status < 500 && body)
+      await removeFragments(cluster, put.name, unusedOf(body));
     throw error;
   }
 }

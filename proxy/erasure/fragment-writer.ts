@@ -23,17 +23,31 @@ export class FragmentWriter {
   /** By index; undefined where it could not be opened, or failed. */
   private readonly uploads: (ObjectUpload | undefined)[];
 
-  private constructor(cluster: Cluster, body: UnreadBody, uploads: (ObjectUpload | undefined)[]) {
+  /** Whether this is an upload, which has to have enough of them; else some are made again. */
+  private readonly isUpload: boolean;
+
+  private constructor(cluster: Cluster, body: UnreadBody, uploads: (ObjectUpload | undefined)[], isUpload: boolean) {
     this.cluster = cluster;
     this.body = body;
     this.uploads = uploads;
+    this.isUpload = isUpload;
+  }
+
+  /** How many fragments are being written, or have been. */
+  get writing(): number {
+    return this.uploads.filter((upload) => upload !== undefined).length;
   }
 
   /**
-   * @param only the fragment to write, where it is one that got lost; all unless told.
+   * @param only the fragments to write, where they are some that got lost; all unless told.
    * @throws ApiError 503 or 507 where too few devices take one.
    */
-  static async open(cluster: Cluster, name: ObjectName, body: UnreadBody, only?: number): Promise<FragmentWriter> {
+  static async open(
+    cluster: Cluster,
+    name: ObjectName,
+    body: UnreadBody,
+    only?: ReadonlySet<number>,
+  ): Promise<FragmentWriter> {
     const ring = cluster.rings.object(name.policyIndex);
     const partition = ring.partitionOf(name.account, name.container, name.object);
     const version = {
@@ -48,7 +62,7 @@ export class FragmentWriter {
       ring,
       partition,
       async (device, index) => {
-        if (index >= pieceCount(body) || (only !== undefined && index !== only)) return undefined;
+        if (index >= pieceCount(body) || (only && !only.has(index))) return undefined;
         const target = fragmentTarget(name, { id: body.id, index, device, partition });
         return cluster.objectStoreAt(device).create(target, version);
       },
@@ -56,9 +70,9 @@ export class FragmentWriter {
     );
     const outcomes = await Promise.allSettled(attempts);
     const uploads = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : undefined));
-    const writer = new FragmentWriter(cluster, body, uploads);
+    const writer = new FragmentWriter(cluster, body, uploads, only === undefined);
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (only === undefined) await writer.assertEnough(failed?.reason);
+    await writer.assertEnough(failed?.reason);
     return writer;
   }
 
@@ -79,7 +93,6 @@ export class FragmentWriter {
 
   private async onEach(work: (upload: ObjectUpload, index: number) => Promise<void>): Promise<void> {
     let failure: unknown;
-    const isWhole = this.uploads.filter((upload) => upload !== undefined).length > 1;
     const running = this.uploads.map(async (upload, index) => {
       if (!upload) return;
       try {
@@ -92,12 +105,11 @@ export class FragmentWriter {
       }
     });
     await Promise.all(running);
-    if (isWhole) await this.assertEnough(failure);
-    else if (failure !== undefined) throw failure;
+    if (failure !== undefined) await this.assertEnough(failure);
   }
 
   private async assertEnough(cause: unknown): Promise<void> {
-    if (this.uploads.filter((upload) => upload !== undefined).length >= enough(this.body)) return;
+    if (this.writing >= (this.isUpload ? enough(this.body) : 1)) return;
     await this.abort();
     throw refusal(isRefusal(cause, 'InsufficientStorage') ? 507 : 503, { cause });
   }

@@ -1,4 +1,4 @@
-import type { Timestamp } from '../../common/timestamp.ts';
+import { parseTimestamp, type Timestamp } from '../../common/timestamp.ts';
 import type { ObjectReading, ObjectTarget } from '../../object-server/contract.ts';
 import type { Device } from '../../ring/contract.ts';
 import type { ObjectName } from '../actions/read-object.ts';
@@ -10,7 +10,7 @@ import type { CodedBody } from './head.ts';
 import { fragmentBytes, pieceCount } from './layout.ts';
 
 /** Fragments lie beside objects, in a policy of their own that no container can have: indexes of policies end at 999. */
-const FRAGMENT_POLICIES = 1000;
+export const FRAGMENT_POLICIES = 1000;
 
 /** Where fragment `index` of a body lies on a device. */
 export function fragmentTarget(
@@ -25,6 +25,32 @@ export function fragmentTarget(
     device: device.device,
     partition,
   };
+}
+
+/** What a fragment's name says. @returns undefined for a name that is none. */
+export function parseFragmentName(text: string): { id: Timestamp; index: number; object: string } | undefined {
+  const [, id = '', index = '', object = ''] = /^([\d.]+)\/(\d{1,2})\/(.+)$/su.exec(text) ?? [];
+  return parseTimestamp(id) === id ? { id, index: Number(index), object } : undefined;
+}
+
+/** `lost`: the device knows nothing of it, though it may once have had it; `removed`: it was told to remove it; `silent`: nobody knows. */
+export type FragmentAnswer = 'there' | 'lost' | 'removed' | 'silent';
+
+/** Whether a device has a fragment. Never rejects. */
+export async function fragmentAt(
+  cluster: Cluster,
+  name: ObjectName,
+  place: { id: Timestamp; index: number; device: Device; partition: number },
+): Promise<FragmentAnswer> {
+  try {
+    const opening = cluster.objectStoreAt(place.device).open(fragmentTarget(name, place));
+    const reading = await withDeadline(opening, cluster.nodeTimeoutMs, (late) => void late.close());
+    await reading.close();
+    return 'there';
+  } catch (error) {
+    if (!isRefusal(error, 'ObjectNotFound')) return 'silent';
+    return error.details['timestamp'] === undefined || error.details['timestamp'] === '' ? 'lost' : 'removed';
+  }
 }
 
 export interface FoundFragment {
@@ -63,15 +89,33 @@ export async function findFragment(
   return isAbsent ? 'absent' : undefined;
 }
 
+/** The fragments of a body that no object points to. */
+export interface UnusedFragments {
+  id: Timestamp;
+  /** How many there may be. */
+  count: number;
+  /** A device that has one, wherever the ring may want it: then copies on handoffs are looked for, too. */
+  also?: Device;
+}
+
+/** All fragments of a body, once no object points to it. */
+export function unusedOf(body: CodedBody): UnusedFragments {
+  return { id: body.id, count: pieceCount(body) };
+}
+
 /** Removes all fragments of a body that no object points to any more. Bounded; never rejects: what stays takes space, and nobody reads it. */
-export async function removeFragments(cluster: Cluster, name: ObjectName, body: CodedBody): Promise<void> {
+export async function removeFragments(
+  cluster: Cluster,
+  name: ObjectName,
+  { id, count, also }: UnusedFragments,
+): Promise<void> {
   const ring = cluster.rings.object(name.policyIndex);
   const partition = ring.partitionOf(name.account, name.container, name.object);
-  const devices = [...new Set(readOrder(cluster, ring, partition))];
+  const devices = [...new Set([...readOrder(cluster, ring, partition), ...(also ? [also] : [])])];
   const primaries = ring.primaries(partition);
   const timestamp = cluster.timestamps.next();
   const remove = async (device: Device, index: number) => {
-    const target = fragmentTarget(name, { id: body.id, index, device, partition });
+    const target = fragmentTarget(name, { id, index, device, partition });
     const store = cluster.objectStoreAt(device);
     try {
       // A tombstone only where something is.
@@ -84,10 +128,10 @@ export async function removeFragments(cluster: Cluster, name: ObjectName, body: 
       return false;
     }
   };
-  const removals = Array.from({ length: pieceCount(body) }, async (_, index) => {
+  const removals = Array.from({ length: count }, async (_, index) => {
     const primary = primaries[index];
     const order = primary ? [primary, ...devices.filter((each) => each !== primary)] : devices;
-    for (const device of order) if (await remove(device, index)) return;
+    for (const device of order) if ((await remove(device, index)) && !also) return;
   });
   await Promise.all(removals);
 }

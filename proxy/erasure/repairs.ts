@@ -2,10 +2,8 @@ import type { ObjectName } from '../actions/read-object.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import { MOST_WAITING_REPAIRS } from '../limits.ts';
 import type { ErasureCodec } from './codec.ts';
-import { CodedContent } from './coded-content.ts';
-import { FragmentWriter } from './fragment-writer.ts';
 import type { CodedBody } from './head.ts';
-import { fragmentBytes, segmentCount } from './layout.ts';
+import { makeFragments } from './make-fragments.ts';
 
 interface Repair {
   name: ObjectName;
@@ -38,30 +36,13 @@ export class FragmentRepairs {
     this.running = true;
     for (const [key, repair] of this.waiting) {
       try {
-        await this.make(repair);
+        const { index, ...body } = repair;
+        await makeFragments(this.cluster, this.codec, { ...body, indexes: [index] });
       } catch (error) {
         this.cluster.logger.warn({ err: error, fragment: repair.index }, 'a fragment could not be made again');
       }
       this.waiting.delete(key);
     }
     this.running = false;
-  }
-
-  private async make({ name, body, etag, index }: Repair): Promise<void> {
-    const { cluster, codec } = this;
-    const content = new CodedContent({ cluster, codec, name, body });
-    const writer = await FragmentWriter.open(cluster, name, body, index);
-    try {
-      for await (const { pieces } of content.segments(0, segmentCount(body) - 1)) {
-        await codec.encode(pieces, body);
-        await writer.write(pieces);
-      }
-      await writer.commit(etag, fragmentBytes(body));
-    } catch (error) {
-      await writer.abort();
-      throw error;
-    } finally {
-      await content.close();
-    }
   }
 }
