@@ -110,7 +110,8 @@ export class Reconstructor {
         }
       }
     }
-    if (done.mended + done.swept + done.failed > 0) logger.info(done, 'fragments were looked after');
+    const level = done.mended + done.swept + done.failed > 0 ? 'info' : 'debug';
+    logger[level](done, 'fragments were looked after');
     return done;
   }
 
