@@ -5,6 +5,7 @@ import { createPolicy, type PolicyOverrides } from '../auth/guard/policy.ts';
 import type { Clock } from '../common/clock.ts';
 import { ApiError } from '../common/errors.ts';
 import { createApp, type Service } from '../common/http/app.ts';
+import { refuseWrongMethods } from '../common/http/wrong-method.ts';
 import type { KeyValueStore } from '../common/kv/contract.ts';
 import type { Logger } from '../common/log.ts';
 import { newRequestId, REQUEST_ID_HEADERS } from '../openstack/request-id.ts';
@@ -65,6 +66,8 @@ export function buildImage(deps: ImageDeps): Service {
     isPublic: isPublicPath,
     wwwAuthenticate: `Keystone uri="${deps.identityUrl ?? 'http://127.0.0.1:5000'}"`,
   });
+  // As Glance does; Cinder and Nova know no path without its method, and answer 404.
+  refuseWrongMethods(app);
   registerDiscovery(app, context);
   registerImages(app, context);
   registerImageFile(app, context);

@@ -168,6 +168,13 @@ describe('image records', () => {
     });
   });
 
+  it('a method that a path does not have is answered 405, as by Glance', async () => {
+    const id = await image.create({ name: 'x' });
+    const answer = await image.request('POST', `/v2/images/${id}/file`);
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, PUT']);
+    expect((await image.request('GET', '/v2/nowhere')).status).toBe(404);
+  });
+
   it.each([
     ['PUT', '/v2/images/ID/stage'],
     ['POST', '/v2/images/ID/import'],
