@@ -1,5 +1,6 @@
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeBase32, totpAt } from '../../../auth/passwords/totp.ts';
 import { PASSWORDS, TestCloud } from '../../support/auth/test-cloud.ts';
 
 let cloud: TestCloud;
@@ -131,6 +132,22 @@ describe('the identity commands of openstack', () => {
       expect(refusal.exitCode).not.toBe(0);
       expect(refusal.stderr).toContain("Policy doesn't allow");
     }
+  });
+
+  it('log in with a proof at a time, by keystoneauth', async () => {
+    const seed = 'JBSWY3DPEHPK3PXP';
+    await quietly('user', 'set', '--multi-factor-auth-rule', 'password,totp', '--enable-multi-factor-auth', 'demo');
+    await quietly('credential', 'create', '--type', 'totp', 'demo', seed);
+    const passcode = totpAt(decodeBase32(seed) as Buffer, Math.floor(cloud.clock.nowMs() / 30_000));
+    const args = ['test/support/auth/receipt-client.py', authUrl, 'demo', PASSWORDS.demo, passcode];
+    const { stdout } = await execa('/usr/bin/python3', args, { extendEnv: false, env: { PATH: '/usr/bin:/bin' } });
+    expect(JSON.parse(stdout)).toEqual({
+      methods: ['password'],
+      required: [['password', 'totp']],
+      token: ['password', 'totp'],
+      roles: expect.arrayContaining(['member']),
+    });
+    await quietly('user', 'set', '--disable-multi-factor-auth', 'demo');
   });
 
   it('revoke a token', async () => {
