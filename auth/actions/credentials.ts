@@ -148,7 +148,7 @@ export async function getCredential(
 /** A list of credentials that is read, and decrypted, as it is sent. */
 export interface CredentialList {
   /** In the order of ids, behind one of them. */
-  scan(afterId: string | undefined): AsyncIterable<CredentialRecord>;
+  scan(afterId: string | undefined): AsyncIterable<CredentialRecord[]>;
   /** Undefined for one that the caller may not see, or that was not asked for. */
   open(record: CredentialRecord): OpenCredential | undefined;
 }
@@ -179,14 +179,14 @@ async function* scanCredentials(
   { tables, store }: AuthContext,
   userId: string | undefined,
   afterId: string | undefined,
-): AsyncGenerator<CredentialRecord, void, void> {
+): AsyncGenerator<CredentialRecord[], void, void> {
   if (userId === undefined) {
-    const scan = tables.credentials.scan('', { afterId, pageEntries: LIST_PAGE_ENTRIES });
-    for await (const { record } of scan) yield record;
+    const scan = tables.credentials.scanPages('', { afterId, pageEntries: LIST_PAGE_ENTRIES });
+    for await (const page of scan) yield page.map(({ record }) => record);
     return;
   }
   const owned = (await ownedBy(store, tables.credentials, 'user', userId)).map(({ record }) => record);
-  yield* owned
+  yield owned
     .filter(({ id }) => afterId === undefined || id > afterId)
     .sort((left, right) => (left.id < right.id ? -1 : 1));
 }

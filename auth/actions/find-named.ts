@@ -27,10 +27,11 @@ export async function* candidatesByName<T extends { id: string; domainId: string
   table: Table<T>,
   { name, domainId }: NameQuery,
   afterId: string | undefined,
-): AsyncGenerator<T, void, void> {
+): AsyncGenerator<T[], void, void> {
   const domains = name === undefined ? undefined : await domainsToSearch(context, domainId);
   if (name === undefined || !domains) {
-    for await (const { record } of table.scan('', { afterId, pageEntries: LIST_PAGE_ENTRIES })) yield record;
+    for await (const page of table.scanPages('', { afterId, pageEntries: LIST_PAGE_ENTRIES }))
+      yield page.map(({ record }) => record);
     return;
   }
   const found: T[] = [];
@@ -39,7 +40,7 @@ export async function* candidatesByName<T extends { id: string; domainId: string
     if (stored) found.push(stored.record);
   }
   found.sort((left, right) => (left.id < right.id ? -1 : 1));
-  for (const record of found) if (afterId === undefined || record.id > afterId) yield record;
+  yield found.filter(({ id }) => afterId === undefined || id > afterId);
 }
 
 async function domainsToSearch(

@@ -32,7 +32,7 @@ export interface ListedAssignment extends AssignmentRecord {
 }
 
 /**
- * Role assignments that match a query; of a domain's reader, those within the domain. Read as they are consumed.
+ * Role assignments that match a query; of a domain's reader, those within the domain. Read as they are consumed, some at a time.
  *
  * @throws ApiError 400, 403.
  * Spec: Identity API v3, "List role assignments".
@@ -41,7 +41,7 @@ export function listRoleAssignments(
   context: AuthContext,
   identity: Identity,
   query: AssignmentQuery,
-): AsyncGenerator<ListedAssignment, void, void> {
+): AsyncGenerator<ListedAssignment[], void, void> {
   context.policy.authorize('identity:list_role_assignments', identity, ownDomainTarget(identity));
   assertSensible(query);
   return select(context, identity, query);
@@ -61,13 +61,31 @@ async function* select(
   context: AuthContext,
   identity: Identity,
   query: AssignmentQuery,
-): AsyncGenerator<ListedAssignment, void, void> {
+): AsyncGenerator<ListedAssignment[], void, void> {
   const maySee = visibleTo(context, identity);
   const places = await placesOf(context, query);
   const expand = query.effective ? new Expansion(context) : undefined;
-  for await (const candidate of candidates(context, query, places)) {
-    for (const listed of expand ? await expand.effective(candidate) : [candidate])
-      if (matches(listed, query, places) && (await maySee(listed))) yield listed;
+  const visible = async (found: ListedAssignment[]) => {
+    const matching = found.filter((listed) => matches(listed, query, places));
+    if (!maySee) return matching;
+    const seen: ListedAssignment[] = [];
+    for (const listed of matching) if (await maySee(listed)) seen.push(listed);
+    return seen;
+  };
+  for await (const page of candidates(context, query, places)) {
+    if (!expand) {
+      yield await visible(page);
+      continue;
+    }
+    let expanded: ListedAssignment[] = [];
+    for (const candidate of page) {
+      for (const each of await expand.effective(candidate)) expanded.push(each);
+      // One may come to thousands: they are sent before the next is expanded.
+      if (expanded.length < LIST_PAGE_ENTRIES) continue;
+      yield await visible(expanded);
+      expanded = [];
+    }
+    yield await visible(expanded);
   }
 }
 
@@ -103,21 +121,21 @@ async function* candidates(
   { tables }: AuthContext,
   query: AssignmentQuery,
   places: Places | undefined,
-): AsyncGenerator<AssignmentRecord, void, void> {
+): AsyncGenerator<AssignmentRecord[], void, void> {
   const { userId, groupId, domainId, system, effective } = query;
   if (userId !== undefined) {
-    yield* await tables.assignments.ofActor('user', userId);
+    yield await tables.assignments.ofActor('user', userId);
     const groups = effective ? await tables.memberships.groupsOf(userId) : [];
-    for (const id of groups) yield* await tables.assignments.ofActor('group', id);
-  } else if (groupId !== undefined) yield* await tables.assignments.ofActor('group', groupId);
+    for (const id of groups) yield await tables.assignments.ofActor('group', id);
+  } else if (groupId !== undefined) yield await tables.assignments.ofActor('group', groupId);
   else if (places) {
-    for (const { kind, id } of places.above) yield* await tables.assignments.onTarget(kind, id);
-    for (const id of places.projectIds) yield* await tables.assignments.onTarget('project', id);
-  } else if (domainId !== undefined) yield* await tables.assignments.onTarget('domain', domainId);
-  else if (system) yield* await tables.assignments.onTarget('system', 'all');
+    for (const { kind, id } of places.above) yield await tables.assignments.onTarget(kind, id);
+    for (const id of places.projectIds) yield await tables.assignments.onTarget('project', id);
+  } else if (domainId !== undefined) yield await tables.assignments.onTarget('domain', domainId);
+  else if (system) yield await tables.assignments.onTarget('system', 'all');
   else {
     const scan = tables.assignments.scanForward('', { pageEntries: LIST_PAGE_ENTRIES });
-    for await (const { record } of scan) yield record;
+    for await (const page of scan) yield page.map(({ record }) => record);
   }
 }
 
@@ -172,13 +190,13 @@ function once<T>(known: Map<string, Promise<T>>, key: string, read: () => Promis
   return found;
 }
 
-/** Whether a caller may see an assignment: everywhere, or within the domain that the token is for. */
+/** Whether a caller may see an assignment within the domain that the token is for; undefined for who may see all. */
 function visibleTo(
   { tables, policy }: AuthContext,
   identity: Identity,
-): (listed: ListedAssignment) => Promise<boolean> {
+): ((listed: ListedAssignment) => Promise<boolean>) | undefined {
   const { scope } = identity;
-  if (scope.kind !== 'domain' || policy.allows('identity:list_role_assignments', identity)) return async () => true;
+  if (scope.kind !== 'domain' || policy.allows('identity:list_role_assignments', identity)) return undefined;
   const known = new Map<string, Promise<boolean>>();
   const isWithin = async (id: string) => {
     const target = (await tables.projects.get(id))?.record;

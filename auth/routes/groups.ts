@@ -70,7 +70,7 @@ export function registerGroupRoutes(app: FastifyInstance, context: AuthContext):
       publicUrl,
       collection: 'users',
       filters: ['id', 'name', 'domain_id', 'enabled'],
-      scan: (afterId) => ids.filter((id) => afterId === undefined || id > afterId),
+      scan: (afterId) => [ids.filter((id) => afterId === undefined || id > afterId)],
       async render(id) {
         const user = (await tables.users.get(id))?.record;
         return user && policy.allows('identity:get_user', request.identity, userTarget(user))

@@ -78,7 +78,7 @@ function registerLimits(app: FastifyInstance, context: AuthContext): void {
       publicUrl,
       collection: 'limits',
       filters: [...FILTERS, 'project_id', 'domain_id'],
-      scan: (afterId) => found.filter(({ record }) => afterId === undefined || record.id > afterId),
+      scan: (afterId) => [found.filter(({ record }) => afterId === undefined || record.id > afterId)],
       render: (each) => renderLimit(publicUrl, each),
       exists: async (id) => found.some(({ record }) => record.id === id),
     });

@@ -21,8 +21,8 @@ export interface ListOptions<T extends Rendered> extends ListPlace {
 }
 
 export interface RecordListOptions<T> extends ListPlace {
-  /** The records in the order of their ids, behind one of them where the client names a marker. */
-  scan(afterId: string | undefined): AsyncIterable<T> | Iterable<T>;
+  /** The records in the order of their ids, behind one of them where the client names a marker; some at a time. */
+  scan(afterId: string | undefined): AsyncIterable<readonly T[]> | Iterable<readonly T[]>;
   /** Undefined for what the caller may not see. */
   render(record: T): Rendered | undefined | Promise<Rendered | undefined>;
   /** Whether a marker is the id of a record. */
@@ -86,21 +86,26 @@ async function* chunksOf<T>(
   let last: string | undefined;
   let more = false;
   let sliceEnd = performance.now() + LIST_SLICE_MS;
-  for await (const record of scan(marker)) {
-    if (performance.now() > sliceEnd) {
-      await setImmediate();
-      sliceEnd = performance.now() + LIST_SLICE_MS;
+  for await (const page of scan(marker)) {
+    for (const record of page) {
+      if (performance.now() > sliceEnd) {
+        await setImmediate();
+        sliceEnd = performance.now() + LIST_SLICE_MS;
+      }
+      // Waited for only where there is something to wait for: a promise for each of many records is most of their garbage.
+      const rendered = render(record);
+      const item = rendered instanceof Promise ? await rendered : rendered;
+      if (!item || !matches(item, query, filters)) continue;
+      more = count === limit;
+      if (more) break;
+      text += `${count === 0 ? '' : ','}${JSON.stringify(item)}`;
+      count += 1;
+      last = item.id;
+      if (text.length < LIST_CHUNK_LENGTH) continue;
+      yield text;
+      text = '';
     }
-    const item = await render(record);
-    if (!item || !matches(item, query, filters)) continue;
-    more = count === limit;
     if (more) break;
-    text += `${count === 0 ? '' : ','}${JSON.stringify(item)}`;
-    count += 1;
-    last = item.id;
-    if (text.length < LIST_CHUNK_LENGTH) continue;
-    yield text;
-    text = '';
   }
   const self = `${publicUrl}${request.url}`;
   const links = { self, previous: null, next: more ? nextLink(self, last) : null };
@@ -122,7 +127,7 @@ export function renderList<T extends Rendered>(
   const sorted = items.toSorted((left, right) => (left.id < right.id ? -1 : 1));
   return listRecords(request, {
     ...place,
-    scan: (afterId) => (afterId === undefined ? sorted : sorted.filter(({ id }) => id > afterId)),
+    scan: (afterId) => [afterId === undefined ? sorted : sorted.filter(({ id }) => id > afterId)],
     render: (item) => item,
     exists: async (marker) => items.some(({ id }) => id === marker),
   });

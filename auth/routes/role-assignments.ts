@@ -25,7 +25,8 @@ export function registerRoleAssignmentRoutes(app: FastifyInstance, context: Auth
       collection: 'role_assignments',
       filters: [],
       scan: () => assignments,
-      render: (assignment) => render(publicUrl, assignment, names),
+      render: (assignment) =>
+        names ? renderNamed(publicUrl, assignment, names) : shown(publicUrl, assignment, partsOf(assignment)),
     });
   });
 }
@@ -36,19 +37,39 @@ interface Part {
   domain?: { id: string; name: string };
 }
 
-/** Undefined where a part was removed while the list was read. */
-async function render(
+interface Parts {
+  role: Part;
+  actor: Part;
+  /** Undefined for the system. */
+  target: Part | undefined;
+}
+
+function partsOf({ roleId, actorId, targetKind, targetId }: ListedAssignment): Parts {
+  return {
+    role: { id: roleId },
+    actor: { id: actorId },
+    target: targetKind === 'system' ? undefined : { id: targetId },
+  };
+}
+
+/** With the names of all parts; undefined where one was removed while the list was read. */
+async function renderNamed(
   publicUrl: string,
   assignment: ListedAssignment,
-  names: Names | undefined,
+  names: Names,
 ): Promise<Rendered | undefined> {
   const { actorKind, actorId, targetKind, targetId, roleId } = assignment;
-  const role = await partOf(names, 'roles', roleId);
-  const actor = await partOf(names, actorKind === 'user' ? 'users' : 'groups', actorId);
-  const target = targetKind === 'system' ? undefined : await partOf(names, 'projects', targetId);
+  const role = await names.of('roles', roleId);
+  const actor = await names.of(actorKind === 'user' ? 'users' : 'groups', actorId);
+  const target = targetKind === 'system' ? undefined : await names.of('projects', targetId);
   if (!role || !actor || (targetKind !== 'system' && !target)) return undefined;
+  return shown(publicUrl, assignment, { role, actor, target });
+}
+
+function shown(publicUrl: string, assignment: ListedAssignment, { role, actor, target }: Parts): Rendered {
+  const { actorKind, targetKind } = assignment;
   const isInherited = assignment.inherited === true || assignment.from !== undefined;
-  const shown = {
+  const body = {
     role,
     [actorKind]: actor,
     scope: {
@@ -58,7 +79,7 @@ async function render(
     links: linksOf(publicUrl, assignment),
   };
   // Assignments have no id of their own: they cannot be asked for in pages.
-  return shown as unknown as Rendered;
+  return body as unknown as Rendered;
 }
 
 function linksOf(
@@ -76,10 +97,6 @@ function linksOf(
       : { membership: `${publicUrl}/v3/groups/${throughGroupId}/users/${actorId}` }),
     ...(priorRoleId === undefined ? {} : { prior_role: `${publicUrl}/v3/roles/${priorRoleId}` }),
   };
-}
-
-async function partOf(names: Names | undefined, table: NamedTable, id: string): Promise<Part | undefined> {
-  return names ? names.of(table, id) : { id };
 }
 
 type NamedTable = 'users' | 'groups' | 'projects' | 'roles';

@@ -25,9 +25,9 @@ export class PairTable<T extends { id: string }> {
     return this.forward.get(id);
   }
 
-  /** Yields to other work every `pageEntries` records. */
-  scanForward(idPrefix = '', options: ScanOptions = {}): AsyncGenerator<Stored<T>, void, void> {
-    return this.forward.scan(idPrefix, options);
+  /** In pages of `pageEntries`; others get their turn between them. */
+  scanForward(idPrefix = '', options: ScanOptions = {}): AsyncGenerator<Stored<T>[], void, void> {
+    return this.forward.scanPages(idPrefix, options);
   }
 
   listForward(idPrefix = ''): Promise<T[]> {

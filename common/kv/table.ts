@@ -70,12 +70,17 @@ export class Table<T extends { id: string }> {
    * Give ids of child records their parent as a prefix (`<parent>/<child>`) and the children of one parent are one short scan.
    */
   async *scan(idPrefix = '', options: ScanOptions = {}): AsyncGenerator<Stored<T>, void, void> {
+    for await (const page of this.scanPages(idPrefix, options)) yield* page;
+  }
+
+  /** The same, as many at a time as are read at once: with many records a step of a generator for each costs more than the record. */
+  async *scanPages(idPrefix = '', options: ScanOptions = {}): AsyncGenerator<Stored<T>[], void, void> {
     const { afterId, pageEntries: limit = MOST_RANGE_ENTRIES } = options;
     const prefix = this.keyOf(idPrefix);
     const end = prefixEnd(prefix);
     for (let start = afterId === undefined ? prefix : `${this.keyOf(afterId)}\0`; ; ) {
       const page = await this.store.range({ start, end, limit });
-      for (const { value, revision } of page) yield { record: JSON.parse(value) as T, revision };
+      yield page.map(({ value, revision }) => ({ record: JSON.parse(value) as T, revision }));
       const last = page.at(-1);
       if (!last || page.length < limit) return;
       start = `${last.key}\0`;
