@@ -61,6 +61,7 @@ export const completeUpload: Operation = async (request, services) => {
   });
   if (!kept) return resultOf(request, upload, etag, {});
   const parts = await storedParts(request, services, upload, named);
+  checkSize(request, parts);
   const checksum = await checksumOf(request, services, { upload, parts, kept });
   const manifest = parts.map(({ number, row }) => ({
     path: `/${partsContainer(upload.bucket)}/${partObject(upload, number)}`,
@@ -154,6 +155,16 @@ async function storedParts(
       });
     return { ...part, row };
   });
+}
+
+/** What the client says that the whole has, where it says so. @throws ApiError `InvalidRequest`. */
+function checkSize({ headers }: S3Request, parts: readonly StoredPart[]): void {
+  const told = headers['x-amz-mp-object-size'];
+  const sizeBytes = parts.reduce((sum, { row }) => sum + (row.bytes ?? 0), 0);
+  if (told !== undefined && told !== String(sizeBytes))
+    throw s3Error('InvalidRequest', {
+      message: 'The provided x-amz-mp-object-size header value does not match what was computed.',
+    });
 }
 
 function invalidPart(number: number): Error {

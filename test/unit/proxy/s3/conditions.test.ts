@@ -104,6 +104,8 @@ it('an upload in parts that has to be new is not completed over what is there, a
   await expect(s3.send(complete)).rejects.toEqual(code('PreconditionFailed'));
   expect(await text('k')).toBe('first');
   await s3.send(new DeleteObjectCommand({ Bucket, Key: 'k' }));
+  const wrongSize = new CompleteMultipartUploadCommand({ ...upload, MultipartUpload, MpuObjectSize: 7 });
+  await expect(s3.send(wrongSize)).rejects.toEqual(code('InvalidRequest'));
   await s3.send(complete);
   expect(await text('k')).toBe('of parts');
 });
