@@ -3,6 +3,7 @@ import type { Headers } from '../message.ts';
 import { ALGORITHMS, type Algorithm, algorithmNamed, checksumHeader } from './checksums/algorithms.ts';
 import { s3Error } from './errors.ts';
 import type { S3Request } from './message.ts';
+import { asEncodedWords } from './metadata-text.ts';
 
 /** What an object keeps of this dialect; only the S3 API sets and shows these. */
 export const S3_ETAG = S3_ETAG_HEADER;
@@ -77,7 +78,7 @@ export function shownHeaders(headers: Headers, isChecksumMode: boolean): Record<
   const shown: Record<string, string> = { etag: etagOf(headers) };
   for (const [name, value] of Object.entries(headers)) {
     if (name.startsWith('x-object-meta-'))
-      shown[`${USER_METADATA}${unescapeName(name.slice('x-object-meta-'.length))}`] = value;
+      shown[`${USER_METADATA}${unescapeName(name.slice('x-object-meta-'.length))}`] = asEncodedWords(value);
     else if (SHOWN.has(name)) shown[name] = value;
   }
   if (isChecksumMode) Object.assign(shown, checksumHeaders(headers));

@@ -94,6 +94,26 @@ describe('objects', () => {
     expect(await got.Body?.transformToString()).toBe('hello');
   });
 
+  it('tell metadata that is not ASCII in encoded words, as headers can carry them', async () => {
+    const long = 'ü€😀'.repeat(20);
+    const asSent = (value: string) => Buffer.from(value).toString('latin1');
+    await swift.put('/photos/told', 'x', {
+      'x-object-meta-short': asSent('ü'),
+      'x-object-meta-long': asSent(long),
+      'x-object-meta-ascii': 'a=?b',
+    });
+    const { Metadata } = await s3.send(new HeadObjectCommand({ Bucket: 'photos', Key: 'told' }));
+    expect(Metadata).toMatchObject({ short: '=?UTF-8?B?w7w=?=', ascii: 'a=?b' });
+    const words = Metadata?.['long']?.split(' ') ?? [];
+    expect(words.every((word) => word.length <= 75)).toBe(true);
+    const decoded = words.map((word) => Buffer.from(word.slice('=?UTF-8?B?'.length, -2), 'base64').toString());
+    expect(decoded.join('')).toBe(long);
+    await s3.send(new CopyObjectCommand({ Bucket: 'photos', Key: 'told again', CopySource: 'photos/told' }));
+    const copied = await swift.request('HEAD', '/photos/told%20again');
+    expect(Buffer.from(copied.headers.get('x-object-meta-long') ?? '', 'latin1').toString()).toBe(long);
+    for (const key of ['told', 'told again']) await s3.send(new DeleteObjectCommand({ Bucket: 'photos', Key: key }));
+  });
+
   it('are read in ranges and on conditions', async () => {
     const { ETag } = await put('ranged', '0123456789');
     expect(await text('ranged', { Range: 'bytes=2-4' })).toBe('234');
