@@ -108,7 +108,7 @@ const containerSync = Type.Object(
       Type.String({
         minLength: 1,
         description:
-          "File of realms, as Swift's container-sync-realms.conf: sections with key, key2 and cluster_<name> = endpoint; read at the start.",
+          "File of realms, as Swift's container-sync-realms.conf: sections with key, key2 and cluster_<name> = endpoint; read again when it changes.",
       }),
     ),
     current: Type.String({

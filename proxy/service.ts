@@ -70,8 +70,8 @@ export interface ProxyDeps {
   identity: LegacyIdentity;
   /** What the file `proxy.encryption.root_secrets` holds; undefined where there is none. */
   rootSecrets?: RootSecrets | undefined;
-  /** What the file `proxy.container_sync.realms` holds; unless given, none. */
-  syncRealms?: SyncRealms;
+  /** What the file `proxy.container_sync.realms` holds by now; unless given, nothing. */
+  syncRealms?(): SyncRealms;
   /** Needed where a storage policy codes bodies. */
   erasure?: ErasureCodec | undefined;
   /** What this node is called among those that share the daemons' work, where this proxy, of all of the node, runs its daemons. */
@@ -208,7 +208,7 @@ export function servicesOf(deps: ProxyDeps): Services {
     rates: new RateSlots(deps.rateMemory ?? newRateMemory()),
     config,
     encryption: encryptionOf(deps),
-    syncRealms: deps.syncRealms ?? {},
+    syncRealms: deps.syncRealms ?? (() => ({})),
     objects: createPolicyObjects(cluster, deps.erasure),
     maxFileBytes: config.max_file_size,
   };
@@ -261,8 +261,9 @@ function reconstructorsOf(
 /** None where there is nobody to synchronize with. */
 function syncersOf(services: Services, duty: Duty, objects: Handler): ContainerSyncer[] {
   const { cluster, config, syncRealms } = services;
-  const { allowed_hosts: hosts, interval, container_time: sliceSeconds } = config.container_sync;
-  if (hosts.length === 0 && Object.keys(syncRealms).length === 0) return [];
+  const { allowed_hosts: hosts, realms: file, interval, container_time: sliceSeconds } = config.container_sync;
+  // A file may have realms one day that has none today.
+  if (hosts.length === 0 && file === undefined && Object.keys(syncRealms()).length === 0) return [];
   const syncer = new ContainerSyncer({
     ...services,
     duty,

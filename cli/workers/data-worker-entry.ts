@@ -19,6 +19,7 @@ import { loadErasureCodec, needsErasureCodec } from '../../proxy/erasure/codec.t
 import { buildProxy, type ProxyDeps } from '../../proxy/service.ts';
 import { ringOf } from '../../ring/lookup.ts';
 import { createNodeDirectory } from '../node-directory.ts';
+import { SyncRealmsFile } from '../sync-realms-file.ts';
 import type { DataWorkerSetup, ListenPlan, MainCalls, SocketSpec, WorkerCalls } from './contract.ts';
 import { DrainGate } from './drain-gate.ts';
 import { workerListings } from './worker-listings.ts';
@@ -50,6 +51,9 @@ const objects = openObjectStore({
   listingStoreAt: directory.listingStoreAt,
   housekeeping: setup.index === 0,
 });
+
+const realmsFile = new SyncRealmsFile(setup.proxy.container_sync.realms, setup.syncRealms, logger);
+realmsFile.watch();
 
 const started: Service[] = [];
 
@@ -97,7 +101,7 @@ async function buildProxyService(): Promise<Service> {
     }),
     identity: { authUrl: setup.authUrl },
     rootSecrets: setup.rootSecrets,
-    syncRealms: setup.syncRealms,
+    syncRealms: () => realmsFile.current(),
     erasure: needsErasureCodec(setup.proxy.policies) ? await loadErasureCodec() : undefined,
     daemonsOf: setup.index === 0 ? `${setup.node.address}:${setup.node.objectPort}` : undefined,
     storageUrl: () => setup.publicProxyUrl,

@@ -157,7 +157,7 @@ export class ContainerSyncer {
       logger.warn({ ...path }, 'a container with object versioning is not synchronized');
       return undefined;
     }
-    const resolved = resolveSyncTo(to, syncRealms, config.container_sync.allowed_hosts);
+    const resolved = resolveSyncTo(to, syncRealms(), config.container_sync.allowed_hosts);
     if ('problem' in resolved) {
       logger.warn({ ...path, problem: resolved.problem }, 'a container is synchronized to nowhere');
       return undefined;

@@ -23,7 +23,7 @@ export function containerSync(services: Services): Feature {
 
   async function isSigned(request: ProxyRequest, path: Required<ResourcePath>, text: string): Promise<boolean> {
     const [realmName = '', nonce = '', signature = '', ...rest] = text.trim().split(/\s+/);
-    const realm = findRealm(syncRealms, realmName);
+    const realm = findRealm(syncRealms(), realmName);
     const known = await containers.find(path.account, path.container);
     const containerKey = known?.settings[SYNC_KEY];
     if (!signature || rest.length > 0 || !realm || !containerKey) return false;

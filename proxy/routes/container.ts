@@ -121,7 +121,7 @@ function checkedChange(request: ProxyRequest, services: Services, grant: Grant):
 /** @throws ApiError 400 for what leads to no endpoint of a realm and to no allowed host. */
 function checkSyncTo(value: string | undefined, { config, syncRealms }: Services): void {
   if (!value) return;
-  const target = resolveSyncTo(value, syncRealms, config.container_sync.allowed_hosts);
+  const target = resolveSyncTo(value, syncRealms(), config.container_sync.allowed_hosts);
   if ('problem' in target) throw refusal(400, { body: target.problem });
 }
 

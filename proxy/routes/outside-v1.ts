@@ -42,7 +42,7 @@ export function addRoutesOutsideV1(app: FastifyInstance, options: OutsideV1Optio
 
 function addInfo(app: FastifyInstance, { services, clock }: OutsideV1Options): void {
   const { cluster, config, syncRealms } = services;
-  const sections = () => capabilities(cluster.policies, config, syncRealms);
+  const sections = () => capabilities(cluster.policies, config, syncRealms());
   app.get('/info', async (request, reply) => {
     const { method, url = '', headers } = request.raw;
     const asked = { method: method ?? 'GET', url, origin: headers.origin, nowMs: clock.nowMs() };

@@ -24,8 +24,8 @@ export interface Services {
   /** What is done how often: shared by all threads of this process. */
   readonly rates: RateSlots;
   readonly encryption: EncryptionOptions;
-  /** Clusters that containers may be synchronized with. */
-  readonly syncRealms: SyncRealms;
+  /** Clusters that containers may be synchronized with, as they are now. */
+  readonly syncRealms: () => SyncRealms;
   /** Objects as their policies keep them. */
   readonly objects: PolicyObjects;
   /** Largest object, bytes. */

@@ -58,7 +58,7 @@ export function parseRealms(text: string, name: string): SyncRealms {
   }
   const realms: Record<string, SyncRealm> = {};
   for (const [title, options] of sections) {
-    if (title === 'DEFAULT') continue; // when Swift looks at the file again: it is read at the start here
+    if (title === 'DEFAULT') continue; // how often Swift looks at the file again
     const key = options.get('key');
     if (!key) throw new StartError(`realms ${name}: the realm '${title}' has no key`, EX_CONFIG);
     const key2 = options.get('key2');

@@ -97,7 +97,7 @@ describe('containers of two sides', () => {
   const requests: string[] = [];
 
   beforeEach(async () => {
-    swift = await FakeSwift.start({ deps: { syncRealms, isLocal: () => true } });
+    swift = await FakeSwift.start({ deps: { syncRealms: () => syncRealms, isLocal: () => true } });
     clusters['NAME1'] = `${swift.url}/v1/`;
     const real = createSyncPeer();
     requests.length = 0;
