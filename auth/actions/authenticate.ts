@@ -9,7 +9,7 @@ import { authenticateByTotp } from './authenticate-totp.ts';
 import { resolveDelegation } from './delegation.ts';
 import { factorsSuffice } from './factor-rules.ts';
 import type { Authenticated } from './issue-token.ts';
-import { countAttempt } from './login-failures.ts';
+import { countAttempt, forgetFailures } from './login-failures.ts';
 import { type PartlyAuthenticated, readReceipt, receiptHolds } from './receipts.ts';
 import { type DomainReference, findDomain } from './resolve-scope.ts';
 import { resolveToken } from './resolve-token.ts';
@@ -80,7 +80,10 @@ export async function authenticate(
     if (proved.length === 0) return undefined;
     return { user, userDomain, receipt: receiptOf(context, { user, proved, sinceMs, receipt }) };
   }
-  if (proved.length > 0) await noteActivity(context, user);
+  if (proved.length > 0) {
+    await forgetFailures(context, user);
+    await noteActivity(context, user);
+  }
   return { user, userDomain, methods: allMethods, sinceMs, ...(parent ? { parent } : {}) };
 }
 

@@ -8,6 +8,8 @@ import { dayOf } from '../times.ts';
 import { assertSame, authorizedRecord, mergedOptions, userTarget } from './access.ts';
 import { authenticateByPassword } from './authenticate.ts';
 import { defaultDomainId } from './domains.ts';
+import { factorsSuffice } from './factor-rules.ts';
+import { forgetFailures } from './login-failures.ts';
 import { insertNamed, newId, replaceNamed } from './named.ts';
 import { removeWithReferences } from './removal.ts';
 
@@ -96,6 +98,7 @@ export async function changeOwnPassword(
 ): Promise<boolean> {
   const user = await authenticateByPassword(context, { id }, original);
   if (!user) return false;
+  if (factorsSuffice(user, ['password'])) await forgetFailures(context, user);
   if (user.options['lock_password'] === true) throw refused('The password of this user is locked.');
   if (original === password) throw badRequest('The new password must differ from the old one.');
   context.passwordRules.assertOldEnough(user, context.clock.nowMs());

@@ -152,6 +152,20 @@ describe('rules that ask for several proofs', () => {
     expect((await goOn(here, receipt, byTotp(nextCode(here)))).status).toBe(401);
   });
 
+  it('lock out who guesses the second proof, however often the first is right', async () => {
+    const { here } = await startWithRules(RULES, { lockout_failures: 3 });
+    for (const _ of [1, 2, 3]) {
+      expect((await here.logIn(byBoth('000000'))).status).toBe(401);
+      await here.logIn(byPassword());
+    }
+    expect((await here.logIn(byBoth(nextCode(here)))).status).toBe(401);
+    here.clock.offsetMs += 1_800_000;
+    expect((await here.logIn(byBoth('000000'))).status).toBe(401);
+    expect((await here.logIn(byBoth(nextCode(here)))).status).toBe(201);
+    for (const _ of [1, 2]) expect((await here.logIn(byBoth('000000'))).status).toBe(401);
+    expect((await here.logIn(byBoth(nextCode(here)))).status).toBe(201);
+  });
+
   it('hold for application credentials, which are one proof', async () => {
     const { here, setOptions } = await startWithRules([]);
     const demo = await here.demoToken();
