@@ -30,26 +30,11 @@ beforeAll(async () => {
       MARTLET_PROXY__CONTAINER_SYNC__INTERVAL: '1',
     },
   });
-  const { OS_PASSWORD = '' } = await martlet.environment('admin');
   result = await runTempest({
+    martlet,
     regex: '^tempest\\.(api\\.object_storage|scenario\\.test_object_storage)',
     concurrency: 2,
     config: {
-      auth: {
-        use_dynamic_credentials: 'true',
-        create_isolated_networks: 'false',
-        admin_username: 'admin',
-        admin_password: OS_PASSWORD,
-        admin_project_name: 'admin',
-        admin_domain_name: 'Default',
-      },
-      identity: {
-        auth_version: 'v3',
-        uri_v3: martlet.url(5000, '/v3'),
-        v3_endpoint_type: 'public',
-        region: 'RegionOne',
-      },
-      'identity-feature-enabled': { api_v2: 'false', api_v2_admin: 'false' },
       'object-storage': {
         operator_role: 'member',
         reseller_admin_role: 'ResellerAdmin',
@@ -59,7 +44,7 @@ beforeAll(async () => {
         container_sync_interval: '1',
       },
       'object-storage-feature-enabled': { container_sync: 'false', discoverability: 'true' },
-      service_available: { neutron: 'false', nova: 'false', cinder: 'false', glance: 'false', swift: 'true' },
+      service_available: { swift: 'true' },
     },
   });
 }, 900_000);

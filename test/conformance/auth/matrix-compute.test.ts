@@ -25,20 +25,13 @@ afterAll(async () => {
   await people.stop();
 });
 
-const owners = new Map<string, Promise<string>>();
-function ownerOf({ userId, projectId }: Place): Promise<string> {
-  const token = owners.get(userId) ?? people.tokenOf(userId, { project: { id: projectId } });
-  owners.set(userId, token);
-  return token;
-}
-
 /** A server that runs, one that is stopped, and ones with a volume or something noted on them. */
 type State = 'running' | 'stopped' | 'with volume' | 'with metadata';
 
 const newServerBody = () => ({ server: { name: 'one', flavorRef: '1', imageRef: imageId, networks: 'none' } });
 
 async function newServer(place: Place, state: State): Promise<string> {
-  const token = await ownerOf(place);
+  const token = await people.ownerOf(place);
   const { body } = await compute.call('POST', 'servers', { as: token, minor: MINOR, body: newServerBody() });
   const { id } = body.server;
   await settled(id);
@@ -121,7 +114,7 @@ const onKeypair =
   (method: string): Asking =>
   async (persona, place) => {
     const body = keypair();
-    const owner = place === people.places.own ? persona.token : await ownerOf(place);
+    const owner = place === people.places.own ? persona.token : await people.ownerOf(place);
     await compute.call('POST', 'os-keypairs', { as: owner, body });
     const { status } = await compute.call(method, `os-keypairs/${body.keypair.name}`, { as: persona.token });
     const { id } = persona.identity.user;

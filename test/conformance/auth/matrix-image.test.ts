@@ -27,13 +27,6 @@ afterAll(async () => {
   await people.stop();
 });
 
-const owners = new Map<string, Promise<string>>();
-function ownerOf({ userId, projectId }: Place): Promise<string> {
-  const token = owners.get(userId) ?? people.tokenOf(userId, { project: { id: projectId } });
-  owners.set(userId, token);
-  return token;
-}
-
 /** The project that images of this place are shared with. */
 function memberOf(place: Place): string {
   const { own, other } = people.places;
@@ -41,13 +34,13 @@ function memberOf(place: Place): string {
 }
 
 async function newImage(place: Place, visibility: Visibility, state: State): Promise<string> {
-  const id = await images.create({ visibility: 'shared' }, await ownerOf(place));
+  const id = await images.create({ visibility: 'shared' }, await people.ownerOf(place));
   if (visibility === 'shared') {
-    await images.json('POST', `/v2/images/${id}/members`, { member: memberOf(place) }, await ownerOf(place));
+    await images.json('POST', `/v2/images/${id}/members`, { member: memberOf(place) }, await people.ownerOf(place));
   } else {
     await images.patch(id, [{ op: 'replace', path: '/visibility', value: visibility }], people.admin);
   }
-  if (state !== 'empty') await images.upload(id, 'data', { token: await ownerOf(place) });
+  if (state !== 'empty') await images.upload(id, 'data', { token: await people.ownerOf(place) });
   if (state === 'deactivated') await images.json('POST', `/v2/images/${id}/actions/deactivate`, {}, people.admin);
   return id;
 }

@@ -27,13 +27,6 @@ afterAll(async () => {
   await people.stop();
 });
 
-const owners = new Map<string, Promise<string>>();
-function ownerOf({ userId, projectId }: Place): Promise<string> {
-  const token = owners.get(userId) ?? people.tokenOf(userId, { project: { id: projectId } });
-  owners.set(userId, token);
-  return token;
-}
-
 interface Sent {
   token: string | undefined;
   headers?: Record<string, string>;
@@ -62,7 +55,7 @@ function aclHeaders(acl: Acl, place: Place): Record<string, string> {
 }
 
 async function newContainer(place: Place, acl: Acl, withObject: boolean): Promise<string> {
-  const token = await ownerOf(place);
+  const token = await people.ownerOf(place);
   const path = `/${people.unique()}`;
   await send('PUT', place, path, { token, headers: aclHeaders(acl, place) });
   if (withObject) await send('PUT', place, `${path}/object`, { token, body: 'x' });
@@ -176,7 +169,9 @@ describe('every action of object storage, by every persona and by nobody, on the
           expect((await send(method, place, '', { token: persona?.token })).status).toBeGreaterThanOrEqual(401);
       }
     }
-    expect((await send('HEAD', people.places.own, '', { token: await ownerOf(people.places.own) })).status).toBe(204);
+    expect((await send('HEAD', people.places.own, '', { token: await people.ownerOf(people.places.own) })).status).toBe(
+      204,
+    );
   });
 });
 

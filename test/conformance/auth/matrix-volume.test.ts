@@ -34,13 +34,6 @@ afterAll(async () => {
   await people.stop();
 });
 
-const ownerTokens = new Map<string, Promise<string>>();
-function ownerOf({ userId, projectId }: Place): Promise<string> {
-  const token = ownerTokens.get(userId) ?? people.tokenOf(userId, { project: { id: projectId } });
-  ownerTokens.set(userId, token);
-  return token;
-}
-
 async function prepare(id: string, token: string, ...actions: object[]): Promise<void> {
   for (const body of actions) {
     const { status } = await volumes.call('POST', `/volumes/${id}/action`, { token, minor: MINOR, body });
@@ -52,7 +45,7 @@ async function prepare(id: string, token: string, ...actions: object[]): Promise
 type State = 'available' | 'reserved' | 'in use' | 'detaching' | 'with metadata' | 'with image metadata';
 
 async function newVolume(place: Place, state: State): Promise<string> {
-  const token = await ownerOf(place);
+  const token = await people.ownerOf(place);
   const id = await volumes.volume(state === 'with metadata' ? { metadata: { key: 'x' } } : {}, token);
   if (state === 'reserved') await prepare(id, token, { 'os-reserve': {} });
   if (state === 'in use' || state === 'detaching') await prepare(id, token, { 'os-attach': BY_HOST });
@@ -98,7 +91,7 @@ const metadata = (state: State, method: Request['method'], end = '', body?: unkn
   onVolume(state, (id) => ({ method, path: `/volumes/${id}/metadata${end}`, body }));
 
 async function newAttachment(place: Place, connected: boolean): Promise<string> {
-  const token = await ownerOf(place);
+  const token = await people.ownerOf(place);
   const attachment = { volume_uuid: await newVolume(place, 'available'), ...(connected && { connector: CONNECTOR }) };
   return (await volumes.call('POST', '/attachments', { token, minor: MINOR, body: { attachment } })).body.attachment.id;
 }

@@ -19,35 +19,20 @@ beforeAll(async () => {
       MARTLET_AUTH__PASSWORD_HASH_COST: '10',
     },
   });
-  const { OS_PASSWORD = '' } = await martlet.environment('admin');
   result = await runTempest({
+    martlet,
     regex: '^tempest\\.api\\.identity\\.(admin\\.)?v3',
     concurrency: 2,
     config: {
-      auth: {
-        use_dynamic_credentials: 'true',
-        create_isolated_networks: 'false',
-        admin_username: 'admin',
-        admin_password: OS_PASSWORD,
-        admin_project_name: 'admin',
-        admin_domain_name: 'Default',
-      },
       identity: {
-        auth_version: 'v3',
-        uri_v3: martlet.url(5000, '/v3'),
-        v3_endpoint_type: 'public',
-        region: 'RegionOne',
         user_lockout_failure_attempts: '2',
         user_lockout_duration: '5',
         user_unique_last_password_count: '2',
       },
       'identity-feature-enabled': {
-        api_v2: 'false',
-        api_v2_admin: 'false',
         security_compliance: 'true',
         access_rules: 'true',
       },
-      service_available: { neutron: 'false', nova: 'false', cinder: 'false', glance: 'false', swift: 'false' },
     },
   });
 }, 600_000);

@@ -28,6 +28,8 @@ export class PersonaCloud {
   roles: Record<string, string> = {};
   places: { own: Place; other: Place } = { own: NOWHERE, other: NOWHERE };
   private made = 0;
+  /** Tokens by user, for `ownerOf`. */
+  private readonly owners = new Map<string, Promise<string>>();
 
   private constructor(cloud: TestCloud) {
     this.cloud = cloud;
@@ -82,6 +84,13 @@ export class PersonaCloud {
     const answer = await this.cloud.logIn(proof, scope);
     if (answer.status !== 201) throw new Error(`login answered ${answer.status}`);
     return String(answer.headers['x-subject-token']);
+  }
+
+  /** A token of the place's own user, for its project. */
+  ownerOf({ userId, projectId }: Place): Promise<string> {
+    const token = this.owners.get(userId) ?? this.tokenOf(userId, { project: { id: projectId } });
+    this.owners.set(userId, token);
+    return token;
   }
 
   /** Somebody new of the first place, with a role on `projects/<id>`, `domains/<id>` or `system`. */

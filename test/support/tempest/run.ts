@@ -2,10 +2,15 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import type { Martlet } from '../martlet.ts';
+
+type Config = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 export interface TempestOptions {
-  /** `tempest.conf`: sections of keys and values; lock folder and the like are added. */
-  config: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Whose administrator tempest is. */
+  martlet: Martlet;
+  /** What is said in `tempest.conf` of this judge: sections of keys and values. How to log in, and the lock folder, are added. */
+  config: Config;
   /** Which tests, as a regular expression. */
   regex: string;
   /** Processes that run tests side by side. */
@@ -29,7 +34,8 @@ export async function runTempest(options: TempestOptions): Promise<TempestResult
   const folder = await mkdtemp(join(tmpdir(), 'martlet-tempest-'));
   try {
     const config = join(folder, 'tempest.conf');
-    await writeFile(config, configText({ ...options.config, oslo_concurrency: { lock_path: join(folder, 'lock') } }));
+    const locks = { oslo_concurrency: { lock_path: join(folder, 'lock') } };
+    await writeFile(config, configText(merged(await loginOf(options.martlet), options.config, locks)));
     // Debian's interpreter alone has Debian's modules; another Python may come first elsewhere.
     const run = (args: readonly string[]) =>
       execa('/usr/bin/tempest', args, {
@@ -59,7 +65,38 @@ export async function runTempest(options: TempestOptions): Promise<TempestResult
   }
 }
 
-function configText(config: TempestOptions['config']): string {
+async function loginOf(martlet: Martlet): Promise<Config> {
+  const { OS_PASSWORD = '' } = await martlet.environment('admin');
+  return {
+    auth: {
+      use_dynamic_credentials: 'true',
+      create_isolated_networks: 'false',
+      admin_username: 'admin',
+      admin_password: OS_PASSWORD,
+      admin_project_name: 'admin',
+      admin_domain_name: 'Default',
+    },
+    identity: {
+      auth_version: 'v3',
+      uri_v3: martlet.url(5000, '/v3'),
+      v3_endpoint_type: 'public',
+      region: 'RegionOne',
+    },
+    'identity-feature-enabled': { api_v2: 'false', api_v2_admin: 'false' },
+    service_available: { neutron: 'false', nova: 'false', cinder: 'false', glance: 'false', swift: 'false' },
+  };
+}
+
+/** Sections of the same name become one; of a key, the last counts. */
+function merged(...configs: Config[]): Config {
+  const all: Record<string, Record<string, string>> = {};
+  for (const config of configs) {
+    for (const [section, values] of Object.entries(config)) all[section] = { ...all[section], ...values };
+  }
+  return all;
+}
+
+function configText(config: Config): string {
   return Object.entries(config)
     .map(([section, values]) => [`[${section}]`, ...Object.entries(values).map(([key, value]) => `${key} = ${value}`)])
     .map((lines) => `${lines.join('\n')}\n`)
