@@ -17,6 +17,8 @@ import type { Plan } from './plan.ts';
 
 const START_MS = 1_700_000_000_000;
 export const RECLAIM_AGE_S = 60;
+/** Of a row that is slow to be written. */
+const MOST_SLOW_TURNS = 500;
 const logger = createLogger('silent');
 const shareSupply = new ShareSupply();
 
@@ -215,7 +217,8 @@ export class Machine {
     const sent = { device, row };
     this.sending.push(sent);
     const thens: ((durable: boolean) => void)[] = [];
-    void this.scheduler.turn(`listing written ${device}`).then(() => {
+    const isSlow = this.random.below(100) < this.plan.slowPercent;
+    void this.turns(`listing written ${device}`, isSlow ? 1 + this.random.below(MOST_SLOW_TURNS) : 1).then(() => {
       this.sending = this.sending.filter((each) => each !== sent);
       const isWritten = this.random.below(100) >= this.plan.latePercent;
       if (isWritten) this.listings.take(device, row);
@@ -226,6 +229,10 @@ export class Machine {
   }
 
   /** They go away again: what could not be read for a while is as good as it was. */
+  private async turns(label: string, count: number): Promise<void> {
+    for (let turn = 0; turn < count; turn += 1) await this.scheduler.turn(label);
+  }
+
   private faultOf({ readOnly }: DiskOperation): string | undefined {
     if (!this.faultsOn) return undefined;
     if (!this.random.chance(this.plan.faultChance)) return undefined;

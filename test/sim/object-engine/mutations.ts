@@ -148,6 +148,12 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 300,
   },
   {
+    name: 'a segment is compacted while some of its needles are not settled',
+    file: 'object-server/housekeeping/housekeeper.ts',
+    edits: [['return position === 0n || unpackPosition(position).generation > generation;', 'return true;']],
+    seeds: 600,
+  },
+  {
     name: 'a tombstone goes before what it covers',
     file: 'object-server/housekeeping/compact-segment.ts',
     edits: [

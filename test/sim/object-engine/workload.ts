@@ -113,7 +113,7 @@ export class Workload {
 
   private async operation(): Promise<void> {
     const history = this.random.pick([...this.histories.values()]);
-    const drawn = this.random.below(100);
+    const drawn = this.random.below(96 + this.plan.housekeepPercent);
     if (drawn < 38) return this.put(history, this.timestamps.next(), false);
     if (drawn < 46) return this.put(history, this.timestamps.next(), true);
     if (drawn < 50) return this.put(history, this.olderTimestamp(history), false);
@@ -123,7 +123,7 @@ export class Workload {
     if (drawn < 90) return this.read(history);
     const [keeper] = this.machine.stores as [LocalObjectStore];
     if (drawn < 94) return this.unlessFaulty(keeper.checkpoint());
-    if (drawn < 98) return this.unlessFaulty(keeper.housekeep());
+    if (drawn < 94 + this.plan.housekeepPercent) return this.unlessFaulty(keeper.housekeep());
     return this.unlessFaulty(keeper.sendUpdates());
   }
 
