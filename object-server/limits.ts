@@ -32,6 +32,11 @@ export const MOST_OTHER_REPLICAS = 63;
 
 /** Memory of one device's index for what is not in a table file yet; up to two of them are held. */
 export const INDEX_WRITE_BUFFER_BYTES = 2 << 20;
+/** Kept aside on each device for the index of a full disk: both of them as files, a new log, and the notes around them. */
+export const SPARE_BYTES = 8 << 20;
+export const SPARE_PIECE_BYTES = 1 << 20;
+/** What a checkpoint writes beside the index's own bytes, at most. */
+export const CHECKPOINT_BYTES = 256 << 10;
 export const INDEX_CACHE_BYTES = 2 << 20;
 /** Table files that one index keeps open. */
 export const INDEX_FILES = 200;

@@ -8,6 +8,7 @@ import { loadLayout, prepareLayout } from './engine/layout.ts';
 import { openIndexOrRebuild } from './engine/open-index.ts';
 import { recoverDevice } from './engine/recovery.ts';
 import { openDeviceShare } from './engine/shared-state.ts';
+import { releaseSpareIfShort } from './engine/spare-file.ts';
 import type { StateCache } from './engine/state-cache.ts';
 import { Housekeeper } from './housekeeping/housekeeper.ts';
 import { DevicePendingSource } from './housekeeping/pending-source.ts';
@@ -51,6 +52,7 @@ export async function openDevice(
   const { totalBytes } = await disk.space(path);
   const segmentBytes = deps.segmentBytes ?? segmentBytesFor(totalBytes);
   if (housekeeping) for (const folder of Object.values(foldersOf(path))) await disk.makeFolder(folder);
+  if (housekeeping) await releaseSpareIfShort(disk, path); // an index that is opened writes
   const index = await openIndexOrRebuild(disk, path, deps.openIndex, housekeeping);
   try {
     if (housekeeping) await recoverDevice({ disk, name, path, share, index, nameKey, logger });

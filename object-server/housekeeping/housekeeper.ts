@@ -5,13 +5,17 @@ import { takeCheckpoint } from '../engine/checkpoint.ts';
 import { isDamage, isUnreadable } from '../engine/damage.ts';
 import { countSegments, type Device, foldersOf } from '../engine/device.ts';
 import { HOUSEKEEPER_LANE, SegmentState, unpackPosition } from '../engine/shared-state.ts';
+import { holdSpareSpace, releaseSpareIfShort } from '../engine/spare-file.ts';
+import { insufficientStorage } from '../errors.ts';
 import type { IndexedVersion, ObjectKey } from '../index/contract.ts';
 import {
+  CHECKPOINT_BYTES,
   HOUSEKEEPING_PERCENT_WHEN_LOW,
   LEAST_FREE_SEGMENTS,
   MOST_FREE_PART,
   MOST_REMEMBERED_DEAD_FILES,
   MOST_SEGMENTS_PER_ROUND,
+  SPARE_BYTES,
   SURVEY_PAUSE_FACTOR,
   SURVEY_PAUSE_MS,
 } from '../limits.ts';
@@ -48,6 +52,7 @@ export class Housekeeper {
   private coveredPositions = '';
   private surveyedPositions = '';
   private surveyStartedMs = 0;
+  private hasSpare = false;
   private readonly recentlyRemoved = new Set<string>();
   /** Places of dead versions whose files have been removed. */
   private readonly deadFiles = new Set<string>();
@@ -64,6 +69,7 @@ export class Housekeeper {
   tick(periodMs: number): Promise<void> {
     if (this.busy || this.stopped) return this.running;
     return this.alone(async () => {
+      await this.mindSpareSpace();
       await this.checkpointIfDue();
       await this.goOn(periodMs);
     }).catch((error: unknown) =>
@@ -108,6 +114,18 @@ export class Housekeeper {
     return turn;
   }
 
+  /** Given up before the index needs it, for that does not ask; taken again once there is room. */
+  private async mindSpareSpace(): Promise<void> {
+    const { disk, path, space } = this.deps.device;
+    const freeBytes = await releaseSpareIfShort(disk, path);
+    if (freeBytes < SPARE_BYTES) this.hasSpare = false;
+    // Devices on which nothing was ever written need none.
+    else if (!this.hasSpare && this.coveredPositions !== '' && freeBytes >= MUCH_SPACE && !(await space.isLow())) {
+      await holdSpareSpace(disk, path);
+      this.hasSpare = true;
+    }
+  }
+
   private async checkpointIfDue(): Promise<void> {
     const { clock, config } = this.deps;
     if (clock.nowMs() - this.checkpointAtMs < config.checkpoint_interval_ms) return;
@@ -118,6 +136,9 @@ export class Housekeeper {
   private async takeCheckpoint(): Promise<void> {
     const { disk, path, share, index } = this.deps.device;
     const positions = this.positions();
+    const neededBytes = (await index.bytesToFlush()) + CHECKPOINT_BYTES;
+    if (neededBytes > CHECKPOINT_BYTES && (await releaseSpareIfShort(disk, path, neededBytes)) < neededBytes)
+      throw insufficientStorage(this.deps.device.name); // and the index goes on as it is
     await takeCheckpoint({ disk, folder: path, share, index });
     this.recentlyRemoved.clear(); // their removal is durable
     this.coveredPositions = positions;
@@ -269,5 +290,7 @@ export class Housekeeper {
   }
 }
 
+/** Bytes: what is kept aside must not be what is missed a moment later. */
+const MUCH_SPACE = 4 * SPARE_BYTES;
 /** Percent. */
 const LEAST_DEAD_WHEN_LOW = 5;

@@ -25,6 +25,8 @@ export interface VersionIndex {
   findAll(wanted: readonly { object: ObjectKey; version: VersionIdentity }[]): Promise<(IndexedVersion | undefined)[]>;
   put(changes: readonly IndexChange[]): Promise<void>;
   flush(): Promise<void>;
+  /** Bytes that the next `flush` may have to write. On a disk with less room it must not be called: no `put` might succeed after it. */
+  bytesToFlush(): Promise<number>;
   /** All versions in the order of their keys, from `after` (exclusive) on, at most `limit`. */
   scan(after: Buffer | undefined, limit: number): Promise<ScannedVersion[]>;
   /** Listing updates that wait to be sent, oldest first, at most `limit`, after `after` (exclusive). */

@@ -1,3 +1,5 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Level } from 'level';
 import { IndexError } from '../errors.ts';
 import {
@@ -62,7 +64,7 @@ export async function openLevelIndex(folder: string): Promise<VersionIndex> {
   const isFirst = open.users === 1;
   try {
     const { db, fresh } = await open.opening;
-    return new LevelIndex(db, fresh && isFirst, () => release(folder));
+    return new LevelIndex(db, folder, fresh && isFirst, () => release(folder));
   } catch (error) {
     openHere.delete(folder);
     throw new IndexError('the index cannot be opened', rootOf(error));
@@ -97,11 +99,13 @@ async function release(folder: string): Promise<void> {
 class LevelIndex implements VersionIndex {
   readonly fresh: boolean;
   private readonly db: Database;
+  private readonly folder: string;
   private readonly release: () => Promise<void>;
   private closed = false;
 
-  constructor(db: Database, fresh: boolean, onClose: () => Promise<void>) {
+  constructor(db: Database, folder: string, fresh: boolean, onClose: () => Promise<void>) {
     this.db = db;
+    this.folder = folder;
     this.fresh = fresh;
     this.release = onClose;
   }
@@ -166,6 +170,21 @@ class LevelIndex implements VersionIndex {
       // A range behind all keys: nothing is merged, but the table in memory is always written out first, and synced.
       await this.db.compactRange(Buffer.of(AFTER_ALL), Buffer.of(AFTER_ALL, AFTER_ALL));
       await this.db.put(FLUSHED, ONE); // throws where that write failed
+    });
+  }
+
+  /** What is in memory is in its logs, too. */
+  async bytesToFlush(): Promise<number> {
+    return this.guarded(async () => {
+      const logs = (await readdir(this.folder)).filter((name) => name.endsWith('.log'));
+      // One that goes meanwhile has been written out.
+      const sizes = logs.map((name) =>
+        stat(join(this.folder, name)).then(
+          ({ size }) => size,
+          () => 0,
+        ),
+      );
+      return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
     });
   }
 

@@ -1,4 +1,6 @@
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Martlet } from '../support/martlet.ts';
 import { mountSmallDisk, type SmallDisk } from '../support/small-disk/small-disk.ts';
@@ -11,6 +13,18 @@ const WRITERS = 8;
 const MOST_OBJECTS = 20_000;
 const MOST_TRIES = 50;
 const SPACE_WITHIN_MS = 120_000;
+const CHECKPOINT_EVERY_MS = 10_000;
+
+/** Writes until there is no room. @returns the code of the error that ended it. */
+async function fillFile(handle: FileHandle): Promise<unknown> {
+  for (const piece of [1 << 20, 4096])
+    try {
+      for (;;) await handle.write(Buffer.alloc(piece, 1));
+    } catch (error) {
+      if (piece === 4096) return error instanceof Error && 'code' in error ? error.code : error;
+    }
+  return undefined;
+}
 
 /** Judge: the disk that holds everything is filled to the brim. */
 describe('a full disk', () => {
@@ -145,6 +159,33 @@ describe('a full disk', () => {
       .toBeGreaterThan(20);
     await expectEverythingWhole();
     expect((await cloud.call('GET', `/c/${half[0]}`)).status).toBe(404);
+  });
+
+  it('that somebody else has filled to the last byte does no harm: there is room again, and all goes on', async () => {
+    const filler = join(disk?.folder ?? '', 'filler');
+    await setTimeout(2 * CHECKPOINT_EVERY_MS); // space is kept aside
+    const handle = await open(filler, 'w');
+    const full = await fillFile(handle);
+    expect(full).toBe('ENOSPC');
+    const names = [...acknowledged.keys()].slice(0, 20);
+    for (const name of names) {
+      const { status } = await cloud.call('DELETE', `/c/${name}`);
+      expect([204, 404, 503, 507], `DELETE of ${name}`).toContain(status);
+      acknowledged.delete(name);
+    }
+    await setTimeout(2 * CHECKPOINT_EVERY_MS); // checkpoints are due while there is no room
+    await fillFile(handle);
+    await setTimeout(CHECKPOINT_EVERY_MS);
+    await handle.close();
+    await rm(filler);
+    await expect
+      .poll(async () => (await cloud.call('PUT', '/c/after', { body: bodyOf('after', SMALL_BYTES) })).status, {
+        timeout: SPACE_WITHIN_MS,
+      })
+      .toBe(201);
+    acknowledged.set('after', SMALL_BYTES);
+    for (const name of names) expect((await cloud.call('DELETE', `/c/${name}`)).status).toBeOneOf([204, 404]);
+    await expectEverythingWhole();
   });
 
   it('has lost nothing after another kill -9', async () => {

@@ -136,6 +136,10 @@ class MemoryIndex implements VersionIndex {
     await this.turn();
   }
 
+  async bytesToFlush(): Promise<number> {
+    return 0;
+  }
+
   async scan(after: Buffer | undefined, limit: number): Promise<ScannedVersion[]> {
     const entries = await this.page('V', after, limit);
     return entries.map(([key, value]) => decodeScanned(key, value));
