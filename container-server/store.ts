@@ -130,6 +130,7 @@ export async function openListingStore(deps: ListingStoreDeps): Promise<LocalLis
           onWritten();
         },
         onFailed: (error) => {
+          taken.lost(name, ticket);
           end();
           onFailed(error);
         },
@@ -217,8 +218,8 @@ async function openDevice(deps: ListingStoreDeps, { name, path }: { name: string
   await stat(path);
   const folder = join(path, 'listings');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const database = await ListingDatabase.open(name, folder, deps.writeBatch);
-  const { report_interval_ms: intervalMs, report_timeout_ms: timeoutMs } = deps.config;
   const { listingStoreAt, logger } = deps;
+  const database = await ListingDatabase.open(name, folder, logger, deps.writeBatch);
+  const { report_interval_ms: intervalMs, report_timeout_ms: timeoutMs } = deps.config;
   return { database, reporter: new AccountReporter(database, { listingStoreAt, logger, intervalMs, timeoutMs }) };
 }

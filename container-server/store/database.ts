@@ -1,5 +1,6 @@
 import { Level } from 'level';
 import { ApiError } from '../../common/errors.ts';
+import type { Logger } from '../../common/log.ts';
 import { deviceUnavailable, tooManyChanges } from '../errors.ts';
 import {
   MOST_CHANGES_PER_BATCH,
@@ -62,6 +63,7 @@ export interface TakenChange<T> {
 export class ListingDatabase {
   readonly device: string;
   readonly db: Level<string, string>;
+  private readonly logger: Logger;
   private readonly writeBatch: WriteBatch;
   private readonly queue: QueuedChange[] = [];
   private readonly memory = new WriterMemory();
@@ -75,20 +77,30 @@ export class ListingDatabase {
   /** Those need not wait for more. */
   private isDue = false;
   private dueTimer: NodeJS.Timeout | undefined;
-  /** Taken rows were lost: from then on nothing is taken, and what was taken is never said to be written. */
-  private hasLost = false;
+  /** Ticket of the rows that were taken last. */
+  private lastTicket = 0;
+  /** Taken rows up to this ticket may be lost: they are never said to be written, and their senders tell them again. */
+  private lostTicket = 0;
+  /** Rows were lost, and nothing has been written since: until then nothing is taken. */
+  private isFailing = false;
 
-  private constructor(device: string, db: Level<string, string>, writeBatch: WriteBatch) {
+  private constructor(device: string, db: Level<string, string>, logger: Logger, writeBatch: WriteBatch) {
     this.device = device;
     this.db = db;
+    this.logger = logger;
     this.writeBatch = writeBatch;
     this.names = new KnownNames(db);
   }
 
-  static async open(device: string, folder: string, writeBatch: WriteBatch = writeSynced): Promise<ListingDatabase> {
+  static async open(
+    device: string,
+    folder: string,
+    logger: Logger,
+    writeBatch: WriteBatch = writeSynced,
+  ): Promise<ListingDatabase> {
     const db = new Level<string, string>(folder, LISTING_OPTIONS);
     await db.open();
-    return new ListingDatabase(device, db, writeBatch);
+    return new ListingDatabase(device, db, logger, writeBatch);
   }
 
   /**
@@ -112,10 +124,11 @@ export class ListingDatabase {
    */
   take<T>({ containers, rows, ticket, run, onWritten, onFailed }: TakenChange<T>): boolean {
     // A change before them may remove a container; one behind them sees them.
-    if (this.closing || this.hasLost || this.waited > 0 || this.takenRows + rows > MOST_TAKEN_ROWS) return false;
+    if (this.closing || this.isFailing || this.waited > 0 || this.takenRows + rows > MOST_TAKEN_ROWS) return false;
     for (const { account, container } of containers) if (!this.memory.isLive(account, container)) return false;
     this.queue.push({ run, resolve: onWritten, reject: onFailed, taken: { rows, ticket } });
     this.takenRows += rows;
+    this.lastTicket = ticket;
     if (this.takenRows >= WRITES_OF_FULL_BATCH / 2) this.writeTaken();
     else this.writeSoon();
     return true;
@@ -179,7 +192,8 @@ export class ListingDatabase {
   }
 
   private accept(change: QueuedChange, result: unknown): void {
-    if (change.taken && this.hasLost) this.refuse(change, new Error('rows before them were lost'));
+    if (change.taken && change.taken.ticket <= this.lostTicket)
+      this.refuse(change, new Error('rows before them were lost'));
     else {
       this.settled(change);
       change.resolve(result as never);
@@ -188,7 +202,14 @@ export class ListingDatabase {
 
   private refuse(change: QueuedChange, error: unknown): void {
     this.settled(change);
-    if (change.taken) this.hasLost = true;
+    if (change.taken && change.taken.ticket > this.lostTicket) {
+      this.lostTicket = this.lastTicket;
+      this.isFailing = true;
+      this.logger.error(
+        { err: error, device: this.device },
+        'rows that were taken are lost, and have to be sent again',
+      );
+    }
     change.reject(error);
   }
 
@@ -207,7 +228,10 @@ export class ListingDatabase {
       }
     }
     try {
-      if (batch.writes.size > 0) await this.writeBatch(this.db, batch.encode());
+      if (batch.writes.size > 0) {
+        await this.writeBatch(this.db, batch.encode());
+        this.isFailing = false;
+      }
       this.names.onDurable();
       for (const { change, result } of done) this.accept(change, result);
     } catch (error) {

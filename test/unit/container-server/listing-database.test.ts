@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createLogger } from '../../../common/log.ts';
 import { ListingDatabase } from '../../../container-server/store/database.ts';
 import { type ContainerRecord, NEVER } from '../../../container-server/store/records.ts';
 import { at } from '../../support/listing-store.ts';
@@ -23,7 +24,7 @@ let folder: string;
 let database: ListingDatabase;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'martlet-database-'));
-  database = await ListingDatabase.open('d1', folder);
+  database = await ListingDatabase.open('d1', folder, createLogger('silent'));
 });
 afterEach(async () => {
   await database.close();

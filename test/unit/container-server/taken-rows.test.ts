@@ -116,6 +116,22 @@ describe('rows that are taken', () => {
     expect(await listed()).toEqual(['b']);
   });
 
+  it('are taken again once something was written, and those that were lost are still not said to be durable', async () => {
+    await begin();
+    broken = true;
+    const lost = await take(update('a', 2));
+    await expect.poll(isUnwritten).toBe(false);
+    expect((await take(update('b', 3))).outcomes).toBe('f');
+    broken = false;
+    expect((await take(update('b', 3))).outcomes).toBe('l');
+    const after = await take(update('c', 4));
+    expect(after.outcomes).toBe('t');
+    await expect.poll(() => taken.isWritten('d2', after.ticket)).toBe(true);
+    expect(taken.isWritten('d2', lost.ticket)).toBe(false);
+    expect((await take(update('a', 2))).outcomes).toBe('t');
+    expect(await listed()).toEqual(['a', 'b', 'c']);
+  });
+
   it('are not said to be durable where those before them were lost', async () => {
     await begin();
     let release = () => {};
