@@ -30,7 +30,7 @@ export async function holdSpareSpace(disk: Disk, folder: string): Promise<void> 
 }
 
 /** @returns whether there was any. */
-export async function releaseSpareSpace(disk: Disk, folder: string): Promise<boolean> {
+async function releaseSpareSpace(disk: Disk, folder: string): Promise<boolean> {
   try {
     await disk.remove(join(folder, FILE));
   } catch (error) {
