@@ -13,6 +13,7 @@ import { loadConfig } from '../../common/config/load-config.ts';
 import { StartError, systemErrorCode } from '../../common/errors.ts';
 import { LevelStore } from '../../common/kv/level-store.ts';
 import { createLogger, type Logger } from '../../common/log.ts';
+import { assertLogFile } from '../../proxy/access-log/log-file.ts';
 import { loadErasureCodec, needsErasureCodec } from '../../proxy/erasure/codec.ts';
 import { type ClusterSecrets, loadClusterSecrets } from '../cluster-secrets.ts';
 import { configSchema, type MartletConfig } from '../config.ts';
@@ -112,6 +113,7 @@ async function startAll(plan: StartPlan): Promise<void> {
   const rings = services.has('proxy') ? await loadRings(dataPathRings(folder.path), config.proxy.policies) : undefined;
   if (services.has('proxy') && needsErasureCodec(config.proxy.policies)) await loadErasureCodec(); // said here, not by a thread
   const rootSecrets = services.has('proxy') ? await loadRootSecrets(config.proxy.encryption.root_secrets) : undefined;
+  if (services.has('proxy')) await assertLogFile(config.proxy.access_log.path);
   const syncRealms = services.has('proxy') ? await loadSyncRealms(config.proxy.container_sync.realms) : {};
   const storesObjects = services.has('object-server') || services.has('container-server') || services.has('proxy');
   if (storesObjects) {

@@ -14,6 +14,21 @@ const MODE = 0o640;
 const writeTo = promisify(write);
 
 /**
+ * Makes sure that a file can be added to, and makes it where there is none.
+ *
+ * @param path absolute, or `stdout`; '' for none.
+ * @throws StartError where it cannot be.
+ */
+export async function assertLogFile(path: string): Promise<void> {
+  if (path === '' || path === STDOUT) return;
+  try {
+    await (await open(path, 'a', MODE)).close();
+  } catch (error) {
+    throw new StartError(`access log ${path}: ${(error as Error).message}`, EX_CANTCREAT, error);
+  }
+}
+
+/**
  * A file to whose end whole lines are added, by several threads at once. Lines are gathered for up to a second; what a slow disk cannot
  * take, beyond a bound, is lost and counted: no request ever waits for its line.
  *
@@ -41,11 +56,8 @@ export class LogFile {
 
   /** @throws StartError where it cannot be written. */
   async start(): Promise<void> {
-    try {
-      await this.reopen();
-    } catch (error) {
-      throw new StartError(`access log ${this.path}: ${(error as Error).message}`, EX_CANTCREAT, error);
-    }
+    await assertLogFile(this.path);
+    await this.reopen();
   }
 
   append(line: string): void {

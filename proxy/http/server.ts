@@ -60,10 +60,10 @@ export function serverFactory(options: ServerOptions): FastifyServerFactory {
     };
     /** Called when nobody works on the request any more. */
     const doneOf = (request: IncomingMessage, response: ServerResponse): (() => void) => {
-      if (!(request instanceof ObservedRequest && response instanceof ObservedResponse)) return closeIdle;
-      const logIt = accessLog?.watch(request, response);
+      if (!accessLog || !(request instanceof ObservedRequest && response instanceof ObservedResponse)) return closeIdle;
+      const logIt = accessLog.watch(request, response);
       return () => {
-        logIt?.();
+        logIt();
         closeIdle();
       };
     };
