@@ -7,6 +7,7 @@ import {
   CompleteMultipartUploadCommand,
   CreateBucketCommand,
   CreateMultipartUploadCommand,
+  DeleteBucketPolicyCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetBucketLifecycleConfigurationCommand,
@@ -16,6 +17,7 @@ import {
   ListBucketsCommand,
   ListObjectsV2Command,
   PutBucketLifecycleConfigurationCommand,
+  PutBucketPolicyCommand,
   PutObjectCommand,
   S3Client,
   UploadPartCommand,
@@ -74,6 +76,27 @@ describe('the S3 API', () => {
       maxBuffer: 64 << 20,
     });
 
+  /** A token of a user whose only role is in a project of its own. */
+  async function anotherProject(): Promise<{ token: string; id: string }> {
+    const { id } = await openstack<{ id: string }>(martlet, ['project', 'create', 'guests'], 'admin');
+    const password = 'only for a test';
+    const made = ['user', 'create', 'guest', '--password', password];
+    await openstack(martlet, made, 'admin');
+    await openstackQuietly(martlet, ['role', 'add', '--project', 'guests', '--user', 'guest', 'member'], 'admin');
+    const { OS_AUTH_URL } = await martlet.environment();
+    const domain = { id: 'default' };
+    const auth = {
+      identity: { methods: ['password'], password: { user: { name: 'guest', domain, password } } },
+      scope: { project: { id } },
+    };
+    const answer = await fetch(`${OS_AUTH_URL}/auth/tokens`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ auth }),
+    });
+    return { token: answer.headers.get('x-subject-token') ?? '', id };
+  }
+
   it('takes what today’s SDK sends with no options: streams with trailing checksums, parts, removals without MD5', async () => {
     const s3 = sdk();
     const Bucket = 'by-sdk';
@@ -121,6 +144,29 @@ describe('the S3 API', () => {
         timeout: 20_000,
       })
       .toEqual(['kept']);
+  });
+
+  it('opens a bucket by its policy: to readers without a name, and to another project', async () => {
+    const s3 = sdk();
+    const what = { Bucket: 'by-policy', Key: 'k' };
+    await s3.send(new CreateBucketCommand({ Bucket: what.Bucket }));
+    await s3.send(new PutObjectCommand({ ...what, Body: 'open' }));
+    const project = (await s3.send(new ListBucketsCommand({}))).Owner?.ID;
+    const url = `${endpoint()}/v1/AUTH_${project}/by-policy/k`;
+    const { token, id } = await anotherProject();
+    const status = async (headers: Record<string, string>) => (await fetch(url, { headers })).status;
+    const put = (Principal: object | string, Action: string[]) => {
+      const Resource = ['arn:aws:s3:::by-policy', 'arn:aws:s3:::by-policy/*'];
+      const Policy = JSON.stringify({ Statement: { Effect: 'Allow', Principal, Action, Resource } });
+      return s3.send(new PutBucketPolicyCommand({ Bucket: what.Bucket, Policy }));
+    };
+    expect([await status({}), await status({ 'x-auth-token': token })]).toEqual([401, 403]);
+    await put({ AWS: `arn:aws:iam::${id}:root` }, ['s3:GetObject', 's3:ListBucket']);
+    expect([await status({}), await status({ 'x-auth-token': token })]).toEqual([401, 200]);
+    await put('*', ['s3:GetObject', 's3:ListBucket']);
+    expect([await status({}), await status({ 'x-auth-token': token })]).toEqual([200, 200]);
+    await s3.send(new DeleteBucketPolicyCommand({ Bucket: what.Bucket }));
+    expect([await status({}), await status({ 'x-auth-token': token })]).toEqual([401, 403]);
   });
 
   it('locks versions against removal, in Swift’s dialect too', async () => {
