@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StartError, systemErrorCode } from '../common/errors.ts';
+import { EX_CANTCREAT, EX_TEMPFAIL } from '../common/exit-codes.ts';
 import { publishFile } from '../common/files/durable-file.ts';
 
 /** Layout: docs/formats/data-folder.md. */
@@ -10,8 +11,6 @@ const VERSION_FILE = 'version.json';
 /** Present while a first start is under way: what lies beside it is half made and may be removed. */
 const MAKING_FILE = 'being-made';
 const PID_FILE = 'martlet.pid';
-const EX_CANTCREAT = 73;
-const EX_TEMPFAIL = 75;
 
 export interface DataFolder {
   path: string;

@@ -2,13 +2,11 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { StartError } from '../common/errors.ts';
+import { EX_CANTCREAT, EX_DATAERR } from '../common/exit-codes.ts';
 import { publishFile } from '../common/files/durable-file.ts';
 import { type ClusterSecrets, loadClusterSecrets, parseClusterSecrets, saveClusterSecrets } from './cluster-secrets.ts';
 import { takeDataFolder } from './data-folder.ts';
 import { type NodeFile, saveNodeFile } from './node-file.ts';
-
-const EX_DATAERR = 65;
-const EX_CANTCREAT = 73;
 
 interface JoinFile {
   auth_url: string;

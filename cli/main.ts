@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { InvariantError, StartError, systemErrorCode } from '../common/errors.ts';
+import { EX_SOFTWARE, EX_USAGE } from '../common/exit-codes.ts';
 import { registerAuthCommands } from './commands/auth.ts';
 import { registerEncryptionCommands } from './commands/encryption.ts';
 import { registerFsckCommand } from './commands/fsck.ts';
@@ -7,9 +8,6 @@ import { registerJoinCommand } from './commands/join.ts';
 import { registerPolicyCommands } from './commands/policy.ts';
 import { registerRingCommands } from './commands/ring.ts';
 import { registerStartCommand } from './commands/start.ts';
-
-const EX_USAGE = 64;
-const EX_SOFTWARE = 70;
 
 const program = new Command('martlet')
   .description('OpenStack\u2019s storage layer in one process: Swift, Cinder and Glance, on a bundled Keystone.')

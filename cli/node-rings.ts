@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import { StartError, systemErrorCode } from '../common/errors.ts';
+import { EX_CONFIG } from '../common/exit-codes.ts';
 import type { ProxyConfig } from '../proxy/config.ts';
 import type { RingData } from '../ring/contract.ts';
 import { loadRing } from '../ring/ring-file.ts';
 import type { NodeFile } from './node-file.ts';
-
-const EX_CONFIG = 78;
 
 /** The rings of a cluster; of the object rings, one per storage policy. */
 export interface NodeRings {

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { StartError, systemErrorCode } from '../common/errors.ts';
+import { EX_UNAVAILABLE } from '../common/exit-codes.ts';
 
 /** OpenStack's own ports; `--port-offset` is added to each. */
 export const BASE_PORTS = {
@@ -15,8 +16,6 @@ export const BASE_PORTS = {
 } as const;
 
 export type PortName = keyof typeof BASE_PORTS;
-
-const EX_UNAVAILABLE = 69;
 
 /**
  * Refuses a start whose ports are taken before it has made or opened anything.

@@ -1,11 +1,10 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { StartError, systemErrorCode } from '../common/errors.ts';
+import { EX_CONFIG, EX_NOINPUT } from '../common/exit-codes.ts';
 import { publishFile } from '../common/files/durable-file.ts';
 import { parseRootSecrets, type RootSecrets } from '../proxy/encryption/root-secrets.ts';
 
-const EX_NOINPUT = 66;
-const EX_CONFIG = 78;
 const MOST_FILE_BYTES = 1 << 20;
 
 /**

@@ -1,11 +1,10 @@
 import { StartError } from '../common/errors.ts';
+import { EX_USAGE } from '../common/exit-codes.ts';
 
 /** What `--only` may name: a service is a folder. In start order; stopping goes the other way. */
 const SERVICES = ['auth', 'container-server', 'object-server', 'proxy', 'image', 'volume', 'compute'] as const;
 
 export type ServiceName = (typeof SERVICES)[number];
-
-const EX_USAGE = 64;
 
 /** @throws StartError for a name that is none, or an empty list. */
 export function parseOnly(text: string | undefined): ReadonlySet<ServiceName> {

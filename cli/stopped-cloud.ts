@@ -3,11 +3,10 @@ import { join, resolve } from 'node:path';
 import type { AuthConfig } from '../auth/config.ts';
 import { loadConfig } from '../common/config/load-config.ts';
 import { StartError } from '../common/errors.ts';
+import { EX_NOINPUT } from '../common/exit-codes.ts';
 import { LevelStore } from '../common/kv/level-store.ts';
 import { configSchema, type MartletConfig } from './config.ts';
 import { takeDataFolder } from './data-folder.ts';
-
-const EX_NOINPUT = 66;
 
 /** The records of a cloud that does not run. */
 export interface StoppedCloud {

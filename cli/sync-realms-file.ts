@@ -1,10 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { StartError } from '../common/errors.ts';
+import { EX_CONFIG, EX_NOINPUT } from '../common/exit-codes.ts';
 import type { Logger } from '../common/log.ts';
 import { parseRealms, type SyncRealms } from '../proxy/sync/realms.ts';
 
-const EX_NOINPUT = 66;
-const EX_CONFIG = 78;
 const MOST_FILE_BYTES = 1 << 20;
 /** How often the file is looked at. */
 const POLL_MS = 1_000;

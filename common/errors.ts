@@ -39,7 +39,7 @@ export class InvariantError extends Error {
 /** A mistake of who starts or configures the program: one clear line on stderr and an exit code, no stack. */
 export class StartError extends Error {
   override readonly name = 'StartError';
-  /** sysexits(3): 64 usage, 69 unavailable, 73 cannot create, 75 try again, 78 configuration. */
+  /** One of exit-codes.ts. */
   readonly exitCode: number;
 
   constructor(message: string, exitCode: number, cause?: unknown) {

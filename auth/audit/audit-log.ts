@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { InvariantError, StartError, systemErrorCode } from '../../common/errors.ts';
+import { EX_CANTCREAT } from '../../common/exit-codes.ts';
 import { syncDirectory } from '../../common/files/durable-file.ts';
 import type { Logger } from '../../common/log.ts';
 
@@ -45,7 +46,7 @@ export class AuditLog {
       await this.openFile();
     } catch (error) {
       if (systemErrorCode(error) === undefined) throw error;
-      throw new StartError(`audit log: ${(error as Error).message}`, 73, error);
+      throw new StartError(`audit log: ${(error as Error).message}`, EX_CANTCREAT, error);
     }
   }
 

@@ -1,11 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { parse as parseYaml } from 'yaml';
 import { StartError, systemErrorCode } from '../../common/errors.ts';
+import { EX_CONFIG } from '../../common/exit-codes.ts';
 import type { Logger } from '../../common/log.ts';
 import type { PolicyOverrides } from './policy.ts';
 import { PolicyRuleError, parsePolicyRule } from './policy-rule.ts';
 
-const EX_CONFIG = 78;
 /** How often the file is looked at. */
 const POLL_MS = 1_000;
 /** Largest policy file. */

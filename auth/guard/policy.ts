@@ -1,4 +1,5 @@
 import { ApiError, InvariantError, StartError } from '../../common/errors.ts';
+import { EX_CONFIG } from '../../common/exit-codes.ts';
 import type { Identity, Policy, PolicyTarget } from './contract.ts';
 import type { Explanation } from './policy-explanation.ts';
 import { explainPolicyRule } from './policy-explanation.ts';
@@ -109,14 +110,14 @@ function parse(name: string, text: string): PolicyRule {
     return parsePolicyRule(text);
   } catch (error) {
     if (!(error instanceof PolicyRuleError)) throw error;
-    throw new StartError(`policy rule "${name}": ${error.message}`, 78, error);
+    throw new StartError(`policy rule "${name}": ${error.message}`, EX_CONFIG, error);
   }
 }
 
 function assertResolves(name: string, rules: ReadonlyMap<string, PolicyRule>, path: readonly string[]): void {
   const rule = rules.get(name);
-  if (!rule) throw new StartError(`policy rule "${path.at(-1)}" refers to "${name}", which does not exist`, 78);
-  if (path.includes(name)) throw new StartError(`policy rule "${name}" refers to itself`, 78);
-  if (path.length > MOST_REFERENCES_DEEP) throw new StartError(`policy rule "${path[0]}" refers too deep`, 78);
+  if (!rule) throw new StartError(`policy rule "${path.at(-1)}" refers to "${name}", which does not exist`, EX_CONFIG);
+  if (path.includes(name)) throw new StartError(`policy rule "${name}" refers to itself`, EX_CONFIG);
+  if (path.length > MOST_REFERENCES_DEEP) throw new StartError(`policy rule "${path[0]}" refers too deep`, EX_CONFIG);
   for (const reference of referencesOf(rule)) assertResolves(reference, rules, [...path, name]);
 }

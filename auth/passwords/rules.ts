@@ -1,4 +1,5 @@
 import { StartError } from '../../common/errors.ts';
+import { EX_CONFIG } from '../../common/exit-codes.ts';
 import type { AuthConfig } from '../config.ts';
 import { badRequest } from '../errors.ts';
 import type { UserRecord } from '../store/records.ts';
@@ -24,7 +25,7 @@ export class PasswordRules {
     try {
       this.pattern = config.password_regex === '' ? undefined : new RegExp(config.password_regex, 'u');
     } catch (error) {
-      throw new StartError(`configuration: auth.password_regex: ${(error as Error).message}`, 78, error);
+      throw new StartError(`configuration: auth.password_regex: ${(error as Error).message}`, EX_CONFIG, error);
     }
   }
 

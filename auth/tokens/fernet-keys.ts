@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import { invariant, StartError, systemErrorCode } from '../../common/errors.ts';
+import { EX_CANTCREAT, EX_CONFIG } from '../../common/exit-codes.ts';
 import { publishFile, syncDirectory } from '../../common/files/durable-file.ts';
 import { FERNET_RELOAD_MS, MOST_FERNET_KEYS } from '../limits.ts';
 import { decodeFernet, type FernetKey, parseFernetKey } from './fernet.ts';
@@ -55,7 +56,7 @@ export class FernetKeyRepository {
       this.loaded = await this.load();
     } catch (error) {
       if (error instanceof StartError || systemErrorCode(error) === undefined) throw error;
-      throw new StartError(`token keys: ${(error as Error).message}`, 73, error);
+      throw new StartError(`token keys: ${(error as Error).message}`, EX_CANTCREAT, error);
     }
   }
 
@@ -104,7 +105,7 @@ export class FernetKeyRepository {
 
   private async load(): Promise<FernetKeyRing> {
     const [primary, ...older] = await Promise.all((await this.numbers()).map((number) => this.read(number)));
-    if (!primary) throw new StartError(`token keys: ${this.folder} holds no key`, 78);
+    if (!primary) throw new StartError(`token keys: ${this.folder} holds no key`, EX_CONFIG);
     this.loadedMs = this.clock.nowMs();
     return { primary, all: [primary, ...older] };
   }
@@ -112,21 +113,22 @@ export class FernetKeyRepository {
   private async read(number: number): Promise<FernetKey> {
     await this.assertPrivate(this.pathOf(number));
     const key = parseFernetKey(await readFile(this.pathOf(number), 'utf8'));
-    if (!key) throw new StartError(`token keys: ${this.pathOf(number)} holds no Fernet key`, 78);
+    if (!key) throw new StartError(`token keys: ${this.pathOf(number)} holds no Fernet key`, EX_CONFIG);
     return key;
   }
 
   /** Who can read a key can make everybody's tokens: it is not used until nobody but its owner can. */
   private async assertPrivate(path: string): Promise<void> {
     const { mode } = await stat(path);
-    if (mode & OTHERS) throw new StartError(`token keys: others than its owner can read ${path}: chmod 600 it`, 78);
+    if (mode & OTHERS)
+      throw new StartError(`token keys: others than its owner can read ${path}: chmod 600 it`, EX_CONFIG);
   }
 
   /** Numbers of the key files, the primary's first, the staged one's last. */
   private async numbers(): Promise<number[]> {
     const names = (await readdir(this.folder)).filter((name) => /^(0|[1-9]\d{0,8})$/.test(name));
     if (names.length > MOST_FERNET_KEYS)
-      throw new StartError(`token keys: ${names.length} files in ${this.folder}`, 78);
+      throw new StartError(`token keys: ${names.length} files in ${this.folder}`, EX_CONFIG);
     return names.map(Number).sort((left, right) => right - left);
   }
 

@@ -6,11 +6,11 @@ import { hasUser, resetPassword } from '../../auth/recovery.ts';
 import { FernetKeyRepository } from '../../auth/tokens/fernet-keys.ts';
 import { systemClock } from '../../common/clock.ts';
 import { StartError } from '../../common/errors.ts';
+import { EX_NOUSER } from '../../common/exit-codes.ts';
 import { loadClusterSecrets } from '../cluster-secrets.ts';
 import { replacePassword } from '../credential-files.ts';
 import { assertCloud, readConfiguration, type StoppedCloud, withStoppedCloud } from '../stopped-cloud.ts';
 
-const EX_NOUSER = 67;
 /** Keys of credentials that may lie there: the staged one, the primary, and those that the service has not done without yet. */
 const MOST_CREDENTIAL_KEYS = 16;
 

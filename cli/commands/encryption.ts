@@ -2,12 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { StartError } from '../../common/errors.ts';
+import { EX_NOINPUT, EX_USAGE } from '../../common/exit-codes.ts';
 import { isSecretId, type RootSecrets } from '../../proxy/encryption/root-secrets.ts';
 import { readRootSecrets, saveRootSecrets } from '../root-secrets-file.ts';
 
 const SECRET_BYTES = 32;
-const EX_USAGE = 64;
-const EX_NOINPUT = 66;
 
 const HELP = `
 The configuration names the file: proxy: { encryption: { root_secrets: FILE } }. Every proxy of a cluster needs the same one.

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { StartError } from '../../common/errors.ts';
+import { EX_DATAERR } from '../../common/exit-codes.ts';
 import { createLogger } from '../../common/log.ts';
 import { checkDevice, type DeviceCheck } from '../../object-server/housekeeping/check-device.ts';
 import { takeDataFolder } from '../data-folder.ts';
@@ -8,7 +9,6 @@ import { loadNodeFile } from '../node-file.ts';
 import { assertCloud } from '../stopped-cloud.ts';
 
 /** Problems were found, and at least one is left. */
-const EX_DATAERR = 65;
 
 interface FsckFlags {
   data: string;

@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { StartError } from '../../common/errors.ts';
+import { EX_USAGE } from '../../common/exit-codes.ts';
 import { joinCloud } from '../join-file.ts';
 import { BASE_PORTS } from '../ports.ts';
-
-const EX_USAGE = 64;
 
 interface JoinFlags {
   data: string;

@@ -9,13 +9,11 @@ import { explanationLines } from '../../auth/guard/policy-explanation.ts';
 import { readPolicyFile } from '../../auth/guard/policy-file.ts';
 import { identityPolicy } from '../../auth/policy-defaults.ts';
 import { StartError } from '../../common/errors.ts';
+import { EX_NOPERM, EX_USAGE } from '../../common/exit-codes.ts';
 import { DEFAULT_POLICIES as computePolicies } from '../../compute/policies.ts';
 import { DEFAULT_POLICY as imagePolicies } from '../../image/policy.ts';
 import { DEFAULT_POLICIES as volumePolicies } from '../../volume/policies.ts';
 import { readConfiguration } from '../stopped-cloud.ts';
-
-const EX_USAGE = 64;
-const EX_NOPERM = 77;
 
 const DEFAULTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   identity: identityPolicy,

@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
 import { StartError } from '../../common/errors.ts';
+import { EX_SOFTWARE, EX_USAGE } from '../../common/exit-codes.ts';
 import { type RunningMartlet, startMartlet } from '../start/start.ts';
-
-const EX_USAGE = 64;
-const EX_SOFTWARE = 70;
 
 interface StartFlags {
   data: string;

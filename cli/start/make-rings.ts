@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../common/clock.ts';
 import { StartError } from '../../common/errors.ts';
+import { EX_CONFIG } from '../../common/exit-codes.ts';
 import { RingBuilder } from '../../ring/builder/builder.ts';
 import { publishBuilder, publishRing } from '../../ring/ring-file.ts';
 import type { NodeFile } from '../node-file.ts';
@@ -13,7 +14,6 @@ const PART_POWER = 10;
 const REPLICAS = 3;
 const MIN_PART_HOURS = 1;
 const DEVICE_WEIGHT = 100;
-const EX_CONFIG = 78;
 
 interface RingPlan {
   name: string;

@@ -11,6 +11,7 @@ import { createSharedEpoch } from '../../auth/guard/shared-epoch.ts';
 import { systemClock } from '../../common/clock.ts';
 import { loadConfig } from '../../common/config/load-config.ts';
 import { StartError, systemErrorCode } from '../../common/errors.ts';
+import { EX_CONFIG, EX_UNAVAILABLE, EX_USAGE } from '../../common/exit-codes.ts';
 import { LevelStore } from '../../common/kv/level-store.ts';
 import { createLogger, type Logger } from '../../common/log.ts';
 import { assertLogFile } from '../../proxy/access-log/log-file.ts';
@@ -32,9 +33,6 @@ import type { Node, Running, TrustingNode } from './node.ts';
 import { openListings, serveListings, startDataPath } from './objects.ts';
 import { startVolumes } from './volumes.ts';
 
-const EX_USAGE = 64;
-const EX_UNAVAILABLE = 69;
-const EX_CONFIG = 78;
 /** Services whose records are in the key-value store. */
 const CONTROL_SERVICES = ['auth', 'image', 'volume', 'compute'] as const;
 

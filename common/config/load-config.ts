@@ -2,8 +2,7 @@ import type { Static, TObject, TSchema } from '@sinclair/typebox';
 import { Ajv, type ErrorObject } from 'ajv';
 import { parse as parseYaml } from 'yaml';
 import { StartError } from '../errors.ts';
-
-const EX_CONFIG = 78;
+import { EX_CONFIG } from '../exit-codes.ts';
 
 type Tree = Record<string, unknown>;
 

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { Level } from 'level';
 import { InvariantError, invariant, StartError } from '../errors.ts';
+import { EX_CANTCREAT } from '../exit-codes.ts';
 import {
   type Batch,
   type CommitResult,
@@ -40,7 +41,7 @@ export class LevelStore implements KeyValueStore {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await db.open();
     } catch (error) {
-      throw new StartError(`cannot open the database ${folder}: ${reasonOf(error)}`, 73, error);
+      throw new StartError(`cannot open the database ${folder}: ${reasonOf(error)}`, EX_CANTCREAT, error);
     }
     const stored = await db.get(REVISION_KEY);
     return new LevelStore(db, stored === undefined ? 0 : Number(stored));

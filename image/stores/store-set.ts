@@ -1,6 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import type { ServiceSession } from '../../auth/contract.ts';
 import { InvariantError, StartError } from '../../common/errors.ts';
+import { EX_CONFIG } from '../../common/exit-codes.ts';
 import type { ImageConfig, StoreConfig } from '../config.ts';
 import { invalid, storeUnavailable } from '../errors.ts';
 import type { ImageStore } from './contract.ts';
@@ -34,9 +35,9 @@ export class StoreSet {
       store: openStore(store, deps),
     }));
     if (new Set(this.stores.map(({ id }) => id)).size < this.stores.length)
-      throw new StartError('image.stores: two stores have the same id', 78);
+      throw new StartError('image.stores: two stores have the same id', EX_CONFIG);
     if (!this.stores.some(({ isDefault }) => isDefault))
-      throw new StartError(`image.default_store: there is no store "${config.default_store}"`, 78);
+      throw new StartError(`image.default_store: there is no store "${config.default_store}"`, EX_CONFIG);
   }
 
   /** The stores that can be used now. */
@@ -87,6 +88,6 @@ function openStore(config: StoreConfig, { session, dataFolder }: StoreDeps): Ima
 
 function needed(config: StoreConfig, key: 'bucket' | 'access_key' | 'secret_key'): string {
   const value = config[key];
-  if (value === undefined) throw new StartError(`image.stores: store "${config.id}" needs ${key}`, 78);
+  if (value === undefined) throw new StartError(`image.stores: store "${config.id}" needs ${key}`, EX_CONFIG);
   return value;
 }

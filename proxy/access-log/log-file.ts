@@ -2,12 +2,12 @@ import { write } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { StartError } from '../../common/errors.ts';
+import { EX_CANTCREAT } from '../../common/exit-codes.ts';
 import type { Logger } from '../../common/log.ts';
 import { LOG_FLUSH_BYTES, LOG_FLUSH_MS, MOST_WAITING_LOG_BYTES } from '../limits.ts';
 
 /** In place of a path. */
 const STDOUT = 'stdout';
-const EX_CANTCREAT = 73;
 /** Its owner writes it, its group may read it: it says who read what. */
 const MODE = 0o640;
 

@@ -1,4 +1,5 @@
 import { StartError } from '../../common/errors.ts';
+import { EX_CONFIG } from '../../common/exit-codes.ts';
 import type { ProxyConfig } from '../config.ts';
 import type { PieceCounts } from '../erasure/codec.ts';
 
@@ -29,7 +30,6 @@ export interface Policies {
 
 /** The name that policy 0 has where nobody names it. */
 const LEGACY_NAME = 'policy-0';
-const EX_CONFIG = 78;
 
 /**
  * @throws StartError naming what is wrong: an index or a name twice, no policy 0, no usable default, a kind of policy that is not built.

@@ -1,4 +1,5 @@
 import { StartError } from '../../common/errors.ts';
+import { EX_CONFIG } from '../../common/exit-codes.ts';
 
 /** The secrets that all keys are derived from; one of them for what is written, all of them for what is read. */
 export interface RootSecrets {
@@ -11,7 +12,6 @@ export interface RootSecrets {
 /** Ids are written into each object's metadata and each listing row. */
 const SECRET_ID = /^[A-Za-z0-9_-]{1,32}$/;
 const LEAST_SECRET_BYTES = 32;
-const EX_CONFIG = 78;
 
 export function isSecretId(text: string): boolean {
   return SECRET_ID.test(text);

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { StartError } from '../../common/errors.ts';
+import { EX_CONFIG } from '../../common/exit-codes.ts';
 
 /** Reed–Solomon over equal pieces that lie one after another: data first, then parity. Their memory must not be touched meanwhile. */
 export interface ErasureCodec {
@@ -41,7 +42,6 @@ interface Library {
 const LIBRARY = '@ronomon/reed-solomon';
 /** Bytes of a piece are a multiple of this. */
 export const PIECE_UNIT_BYTES = 8;
-const EX_CONFIG = 78;
 
 export function needsErasureCodec(policies: readonly { type: string }[]): boolean {
   return policies.some(({ type }) => type === 'erasure_coding');

@@ -1,4 +1,5 @@
 import { StartError } from '../../common/errors.ts';
+import { EX_CONFIG } from '../../common/exit-codes.ts';
 import type { ProxyConfig } from '../config.ts';
 import { refusal } from '../errors.ts';
 import type { Feature, ResourcePath } from '../message.ts';
@@ -47,7 +48,7 @@ function patternOf(text: string): RegExp {
   try {
     return new RegExp(text);
   } catch (error) {
-    throw new StartError('configuration: proxy.name_check.forbidden_regexp is no regular expression', 78, error);
+    throw new StartError('configuration: proxy.name_check.forbidden_regexp is no regular expression', EX_CONFIG, error);
   }
 }
 

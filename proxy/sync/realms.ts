@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { StartError } from '../../common/errors.ts';
+import { EX_CONFIG } from '../../common/exit-codes.ts';
 import { percentEncode } from '../features/percent-encoding.ts';
 import { MOST_SYNC_REALMS } from '../limits.ts';
 import { decode } from '../routes/path.ts';
@@ -25,8 +26,6 @@ export interface SyncTarget {
   /** Undefined: by URL; the container's key is shown in place of a signature. */
   readonly realm: { readonly name: string; readonly key: string } | undefined;
 }
-
-const EX_CONFIG = 78;
 
 /**
  * Reads the text of a file of realms, in INI form: a section for each realm with `key`, `key2` and `cluster_<name>`.

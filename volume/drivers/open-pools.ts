@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { StartError } from '../../common/errors.ts';
+import { EX_CONFIG } from '../../common/exit-codes.ts';
 import type { BackendConfig, VolumeConfig } from '../config.ts';
 import type { Pool } from '../scheduler/pools.ts';
 import type { VolumeDriver } from './contract.ts';
@@ -11,7 +12,7 @@ import type { RunCommand } from './run-command.ts';
 export function openPools(config: VolumeConfig, dataFolder: string, run: RunCommand): Pool[] {
   const names = config.backends.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new StartError(`configuration: two volume backends are named '${twice}'`, 78);
+  if (twice !== undefined) throw new StartError(`configuration: two volume backends are named '${twice}'`, EX_CONFIG);
   return config.backends.map((backend) => ({
     name: backend.name,
     driver: openDriver(backend, dataFolder, run),
@@ -24,7 +25,10 @@ function openDriver(backend: BackendConfig, dataFolder: string, run: RunCommand)
   if (backend.driver === 'file')
     return new FileDriver(join(dataFolder, backend.name === 'file' ? 'volumes' : `volumes-${backend.name}`));
   if (backend.volume_group === undefined)
-    throw new StartError(`configuration: volume backend '${backend.name}' of driver lvm names no volume_group`, 78);
+    throw new StartError(
+      `configuration: volume backend '${backend.name}' of driver lvm names no volume_group`,
+      EX_CONFIG,
+    );
   return new LvmDriver({
     run,
     volumeGroup: backend.volume_group,

@@ -3,6 +3,7 @@ import { lstat, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StartError } from '../../../common/errors.ts';
+import { EX_CANTCREAT } from '../../../common/exit-codes.ts';
 import { MOST_SOCKET_PATH_BYTES } from '../../limits.ts';
 
 /** The files of one guest. Spec: docs/formats/data-folder.md. */
@@ -44,7 +45,7 @@ export class GuestFolders {
     await mkdir(this.socketFolder, { recursive: true, mode: 0o700 });
     const stat = await lstat(this.socketFolder);
     const ours = stat.isDirectory() && stat.uid === process.getuid?.() && (stat.mode & 0o077) === 0;
-    if (!ours) throw new StartError(`${this.socketFolder} does not belong to this user alone: remove it`, 73);
+    if (!ours) throw new StartError(`${this.socketFolder} does not belong to this user alone: remove it`, EX_CANTCREAT);
   }
 
   of(id: string): GuestPaths {
