@@ -27,8 +27,8 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/{unit,contract,property,golden,sim}/**/*.test.ts'],
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           env: fastestFolder(),
           pool: 'threads',
           isolate: false,
