@@ -172,7 +172,7 @@ describe('POST /v3/ec2tokens', () => {
       { ...signedV4(pair), signature: 'f'.repeat(64) },
       { ...signedV4(other), access: pair.access },
       signedV4(pair, amzDate(-901_000)),
-      signedV4(pair, amzDate(901_000)),
+      signedV4(pair, amzDate(930_000)),
       signedV4({ ...pair, access: 'unknown' }),
       signedV2(pair, new Date(cloud.clock.nowMs() - 901_000).toISOString()),
       { ...signedV2(pair), params: {} },
