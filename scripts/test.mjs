@@ -26,7 +26,7 @@ const unjudged = unjudgedFiles();
 if (unjudged.length > 0) console.error(`no judge runs ${unjudged.join(', ')}`);
 step('every judge is run', unjudged.length === 0);
 const built = step('build', script('build.mjs'));
-add(await runVitest({ name: 'fast', project: 'fast', minutes: 4 }));
+add(await runVitest({ name: 'fast', project: 'fast', minutes: 6 }));
 const equipped = step('system packages', ensureSystemPackages());
 if (built && equipped) for (const judge of JUDGES) add(await runVitest(judge));
 
