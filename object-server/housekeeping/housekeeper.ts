@@ -69,7 +69,8 @@ export class Housekeeper {
   tick(periodMs: number): Promise<void> {
     if (this.busy || this.stopped) return this.running;
     return this.alone(async () => {
-      await this.mindSpareSpace();
+      // A disk that fails here fails everybody, who say so; this need not be said each second.
+      await this.mindSpareSpace().catch(() => undefined);
       await this.checkpointIfDue();
       await this.goOn(periodMs);
     }).catch((error: unknown) =>
