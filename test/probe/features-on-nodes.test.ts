@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -34,13 +34,14 @@ describe('the features on several nodes', () => {
   beforeAll(async () => {
     secretsFolder = await mkdtemp(join(tmpdir(), 'martlet-secrets-'));
     const secrets = join(secretsFolder, 'secrets.json');
-    const secret = randomBytes(32).toString('base64');
-    await writeFile(secrets, JSON.stringify({ active: '1', secrets: { 1: secret } }), { mode: 0o600 });
+    await writeSecret(secrets);
     cloud = await ThreeNodes.start({
       log_level: 'info',
       proxy: {
         expirer_interval: 1,
         lifecycle_interval: 1,
+        reconstructor_interval: 5,
+        reconstructor_rate: 200,
         duty_interval: 0.5,
         node_timeout: 5,
         encryption: { root_secrets: secrets },
@@ -65,6 +66,11 @@ describe('the features on several nodes', () => {
     await cloud?.remove();
     await rm(secretsFolder, { recursive: true, force: true });
   });
+
+  async function writeSecret(path: string): Promise<void> {
+    const secret = randomBytes(32).toString('base64');
+    await writeFile(path, JSON.stringify({ active: '1', secrets: { 1: secret } }), { mode: 0o600 });
+  }
 
   /** Access keys of the user, as `openstack ec2 credentials create` makes them. */
   async function newKeys(): Promise<{ access: string; secret: string }> {
@@ -286,6 +292,12 @@ describe('the features on several nodes', () => {
     expect(failures).toEqual([]);
   }
 
+  /** Bodies and fragments of more than 64 KiB on all devices of a node. */
+  async function largeFilesOf(node: Martlet): Promise<number> {
+    const entries = await readdir(join(node.data, 'devices'), { recursive: true, withFileTypes: true });
+    return entries.filter((entry) => entry.isFile() && /\/large(\/|$)/.test(entry.parentPath)).length;
+  }
+
   /** Objects that go soon, and what says that they did: their listings are empty. */
   async function expiring(node: Martlet, c: string): Promise<void> {
     await put(node, `/${c}`);
@@ -344,7 +356,10 @@ describe('the features on several nodes', () => {
     for (const c of containers) await expired(cloud.first, c);
     await makeAll([cloud.first]);
     await checkAll([cloud.first]);
+    const before = await largeFilesOf(cloud.second);
     await cloud.second.up();
+    // Its fragments of what was written meanwhile lie on handoffs, or nowhere.
+    await expect.poll(() => largeFilesOf(cloud.second), { timeout: DAEMON_MS }).toBeGreaterThan(before);
     await checkAll([cloud.second]);
   });
 
@@ -363,5 +378,24 @@ describe('the features on several nodes', () => {
       expect(found.equals(large.subarray(0, found.length)) && found.length > 100_000).toBe(true);
     }
     await cloud.first.up();
+  });
+
+  it('a proxy that has another root secret of the same name serves nothing that it cannot decrypt', async () => {
+    const c = made[0]?.c ?? '';
+    await cloud.second.down();
+    const other = join(secretsFolder, 'other.json');
+    await writeSecret(other);
+    const stranger = await cloud.startSecond({ MARTLET_PROXY__ENCRYPTION__ROOT_SECRETS: other });
+    try {
+      const answer = await ask(stranger, 'GET', `/${c}/9`);
+      expect([answer.status, (await answer.text()).includes('Error decrypting object')]).toEqual([500, true]);
+      await expect.poll(() => stranger.printed).toContain("the root secret '1' is not the one that was used");
+      const rows = JSON.parse(await text(stranger, `/${c}?format=json`)) as { hash: string }[];
+      expect(new Set(rows.map(({ hash }) => hash))).toEqual(new Set(['<unknown>']));
+    } finally {
+      await stranger.down();
+    }
+    await cloud.second.up();
+    expect((await bytes(cloud.second, `/${c}/9`)).length).toBeGreaterThan(100_000);
   });
 });

@@ -13,6 +13,7 @@ const PORTS = { account: 6202, container: 6201, object: 6200 };
 const PART_POWER = 6;
 const ZONE_WEIGHT = 400;
 const LISTING_REPLICAS = 3;
+const STORAGE = 'object-server,container-server';
 
 interface Policy {
   index: number;
@@ -63,18 +64,27 @@ export class ThreeNodes {
     await makeRings(rings, zones, configuration.proxy.policies);
     for (const data of [first.data, second.data]) await copyRings(rings, join(data, 'rings'));
     await first.up();
-    const storage = 'object-server,container-server';
     const nodes = await Promise.all([
-      Martlet.start({ data: second.data, portOffset: second.offset, args: [...options, '--only', `proxy,${storage}`] }),
-      Martlet.start({ data: third.data, portOffset: third.offset, args: ['--only', storage] }),
+      Martlet.start(secondOf(folder, second.offset)),
+      Martlet.start({ data: third.data, portOffset: third.offset, args: ['--only', STORAGE] }),
     ]);
     return new ThreeNodes(folder, [first, ...nodes]);
+  }
+
+  /** Another process in the place of `second`, which must be down; whoever asks for it ends it. */
+  async startSecond(environment: Record<string, string>): Promise<Martlet> {
+    return Martlet.start({ ...secondOf(this.folder, this.second.portOffset), environment });
   }
 
   async remove(): Promise<void> {
     for (const node of [this.third, this.second, this.first]) await node.remove();
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+function secondOf(folder: string, portOffset: number) {
+  const args = ['--config', join(folder, 'martlet.yaml'), '--only', `proxy,${STORAGE}`];
+  return { data: join(folder, 'second'), portOffset, args };
 }
 
 async function joinCloud(
