@@ -132,7 +132,7 @@ export async function readVersion(
   return undefined;
 }
 
-export function isVersionOf(needle: Needle, target: ObjectTarget, version: IndexedVersion): boolean {
+function isVersionOf(needle: Needle, target: ObjectTarget, version: IndexedVersion): boolean {
   return (
     needle.object === target.object &&
     needle.container === target.container &&
