@@ -1,10 +1,9 @@
 import { type Dispatcher, Pool } from 'undici';
 import type { Clock } from '../common/clock.ts';
-import { decodeError } from '../common/cluster/backend-errors.ts';
+import { decodeError, nodeUnavailable } from '../common/cluster/backend-errors.ts';
 import { formatBackendPath } from '../common/cluster/backend-path.ts';
 import { signRequest } from '../common/cluster/signature.ts';
 import { digestHeader } from '../common/cluster/signed-json.ts';
-import { ApiError } from '../common/errors.ts';
 import type { AccountTarget, ContainerTarget, ListingPage, ListingStore, UpdateOutcome } from './contract.ts';
 
 const CONNECT_TIMEOUT_MS = 3000;
@@ -89,11 +88,6 @@ async function exchange(
     const { statusCode, body } = await pool.request(request);
     return { statusCode, body: Buffer.from(await body.arrayBuffer()) };
   } catch (cause) {
-    throw new ApiError({
-      status: 507,
-      code: 'DeviceUnavailable',
-      message: `The storage node ${node} did not answer: ${cause instanceof Error ? cause.message : cause}`,
-      cause,
-    });
+    throw nodeUnavailable(node, cause);
   }
 }

@@ -1,12 +1,11 @@
 import { type Dispatcher, Pool } from 'undici';
 import type { Clock } from '../common/clock.ts';
-import { decodeError } from '../common/cluster/backend-errors.ts';
+import { decodeError, nodeUnavailable } from '../common/cluster/backend-errors.ts';
 import { formatBackendPath } from '../common/cluster/backend-path.ts';
 import { FramedExchange } from '../common/cluster/framed-exchange.ts';
 import { FRAME, parseFrameJson } from '../common/cluster/frames.ts';
 import { type SigningKey, signRequest } from '../common/cluster/signature.ts';
 import { digestHeader } from '../common/cluster/signed-json.ts';
-import { ApiError } from '../common/errors.ts';
 import type { ObjectReading, ObjectState, ObjectStore, ObjectTarget, ObjectUpload, UploadFooter } from './contract.ts';
 
 const CONNECT_TIMEOUT_MS = 3000;
@@ -178,11 +177,6 @@ async function exchangeJson(
     const { statusCode, body } = await pool.request({ ...request, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
     return { statusCode, text: await body.text() };
   } catch (cause) {
-    throw new ApiError({
-      status: 507,
-      code: 'DeviceUnavailable',
-      message: `The storage node ${node} did not answer: ${cause instanceof Error ? cause.message : cause}`,
-      cause,
-    });
+    throw nodeUnavailable(node, cause);
   }
 }

@@ -32,6 +32,16 @@ export function decodeError(text: string, status: number): ApiError {
   return new ApiError({ status: known, code, message, details: facts });
 }
 
+/** A node that cannot be reached, or does not answer in time, is to its callers what a device that cannot be used is. */
+export function nodeUnavailable(node: string, cause: unknown): ApiError {
+  return new ApiError({
+    status: 507,
+    code: 'DeviceUnavailable',
+    message: `The storage node ${node} did not answer: ${cause instanceof Error ? cause.message : cause}`,
+    cause,
+  });
+}
+
 function parseObject(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { ApiError } from '../errors.ts';
-import { decodeError } from './backend-errors.ts';
+import { decodeError, nodeUnavailable } from './backend-errors.ts';
 import {
   FRAME,
   FRAMES_TYPE,
@@ -104,7 +104,7 @@ export class FramedExchange {
     const { incoming } = this;
     if (incoming === undefined) throw new Error('an exchange is read before it is open');
     const frame = await incoming.next().catch((error: unknown) => {
-      throw this.unreachable(error);
+      throw nodeUnavailable(this.node, error);
     });
     if (frame.type === FRAME.ERROR) throw decodeError(frame.payload.toString(), 500);
     return frame;
@@ -141,15 +141,10 @@ export class FramedExchange {
     } catch (error) {
       work.catch(() => undefined);
       this.abort();
-      throw error instanceof ApiError ? error : this.unreachable(error);
+      throw error instanceof ApiError ? error : nodeUnavailable(this.node, error);
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  private unreachable(cause: unknown): ApiError {
-    const message = `The storage node ${this.node} did not answer: ${cause instanceof Error ? cause.message : cause}`;
-    return new ApiError({ status: 507, code: 'DeviceUnavailable', message, cause });
   }
 }
 
