@@ -11,10 +11,16 @@ let nowhere: MessagePort | undefined;
  *
  * @param bytes whoever still holds them finds them empty. Where they are a part of larger memory, nothing happens.
  */
-export function releaseMemory({ buffer, length }: Uint8Array): void {
-  if (length < FEWEST_BYTES || buffer.byteLength !== length || !(buffer instanceof ArrayBuffer)) return;
+export function releaseMemory(bytes: Uint8Array): void {
+  const { buffer } = bytes;
+  if (!isWorthReleasing(bytes) || !(buffer instanceof ArrayBuffer)) return;
   nowhere ??= portToNowhere();
   nowhere.postMessage(buffer, [buffer]);
+}
+
+/** Whether it is long, and the whole of its memory. */
+export function isWorthReleasing({ buffer, length }: Uint8Array): boolean {
+  return length >= FEWEST_BYTES && buffer.byteLength === length;
 }
 
 /** What is transferred to a closed port is detached, as to any other, and then dropped. Spec: HTML, "MessagePort", postMessage. */

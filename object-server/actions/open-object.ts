@@ -54,7 +54,7 @@ class StoredReading implements ObjectReading {
 
   bodyNow(): Uint8Array | undefined {
     const { live, device } = this;
-    if (live.fileName !== undefined) return undefined;
+    if (live.fileName !== undefined || live.isCold) return undefined;
     return device.reader.bodyNow(live.base.location);
   }
 
@@ -102,7 +102,10 @@ class StoredReading implements ObjectReading {
     for (let lookup = 1; lookup <= MOST_LOOKUPS; lookup += 1) {
       try {
         const needle = await readVersion(device, target, live.key, version);
-        if (needle !== undefined) return needle;
+        if (needle !== undefined) {
+          live.isCold = false;
+          return needle;
+        }
         const current = await device.index.find(live.key, live.base);
         if (current === undefined || current.damaged) break;
         version = current;

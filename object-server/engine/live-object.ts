@@ -18,4 +18,6 @@ export interface LiveObject {
   deleteAtMs: number;
   /** Of the file that has the body; undefined where the needle has it. */
   fileName: string | undefined;
+  /** Its needle went past the page cache and has not been read since: who reads it waits for the disk. */
+  isCold: boolean;
 }

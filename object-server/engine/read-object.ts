@@ -4,6 +4,7 @@ import type { IndexedVersion, ObjectKey } from '../index/contract.ts';
 import { MOST_LOOKUPS } from '../limits.ts';
 import type { Location, Needle } from '../slab/contract.ts';
 import { CorruptNeedleError } from '../slab/corrupt-needle.ts';
+import { FEWEST_DIRECT_BYTES } from '../slab/limits.ts';
 import { isDamage } from './damage.ts';
 import { type Device, indexedVersionOf, type KeyedNeedle } from './device.ts';
 import { type Fold, foldVersions } from './fold.ts';
@@ -74,6 +75,7 @@ async function readObject(device: Device, target: ObjectTarget, key: ObjectKey):
     state,
     deleteAtMs: deleteAtMsOf(state),
     fileName: data.body.where === 'file' ? data.body.name : undefined,
+    isCold: false,
   };
   device.cache.set(device.cacheName(target), live);
   return { key, fold, live, needle: data };
@@ -99,6 +101,7 @@ export function rememberData(
     state,
     deleteAtMs: deleteAtMsOf(state),
     fileName: needle.body.where === 'file' ? needle.body.name : undefined,
+    isCold: location.lengthBytes >= FEWEST_DIRECT_BYTES,
   });
 }
 

@@ -17,6 +17,11 @@ export const MOST_WAITING_NEEDLES = 20_000;
 export const MOST_WAITING_BYTES = 128 << 20;
 /** Up to this size a part of a needle is copied beside the others: one buffer less for the system call. */
 export const COPY_BYTES = 16 << 10;
+/**
+ * A batch of nothing but needles from this size on goes past the page cache: to have its pages filled costs more than all else, for
+ * bytes that may never be read. Who reads one first reads it from the disk.
+ */
+export const FEWEST_DIRECT_BYTES = 32 << 10;
 /** Memory in which a batch is laid out grows by this. */
 export const LAYOUT_STEP_BYTES = 64 << 10;
 /** First and largest step of zeroing ahead in a fresh segment: small devices stay small. */

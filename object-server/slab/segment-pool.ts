@@ -67,7 +67,7 @@ export class SegmentPool {
     const limit = Math.max(segmentBytes, SEGMENT_HEADER_BYTES + batchBytes);
     let file: DiskFile | undefined;
     try {
-      const options = { write: true, exclusive: fresh, durable: true, direct: fresh };
+      const options = { write: true, exclusive: fresh, durable: true, direct: true };
       file = await disk.open(segmentPath(folder, segment), options);
       if (fresh) await disk.syncFolder(folder);
       const generation = Number(Atomics.add(share.nextGeneration, 0, 1n));

@@ -211,7 +211,7 @@ class GroupWriter implements SlabWriter {
     return { waiting, locations, generation, offset: nextOffset };
   }
 
-  private write(segment: Segment, { waiting, locations, offset }: Batch, batchBytes: number): Promise<void> {
+  private async write(segment: Segment, { waiting, locations, offset }: Batch, batchBytes: number): Promise<void> {
     const place = {
       segment: segment.segment,
       generation: segment.generation,
@@ -226,7 +226,11 @@ class GroupWriter implements SlabWriter {
     );
     // Before the write: a checkpoint that is made meanwhile must not pass it.
     this.settled.began(segment.generation, offset, offset + paddedBatch(batchBytes), locations);
-    return segment.write(parts, paddedBatch(batchBytes));
+    try {
+      await segment.write(parts, paddedBatch(batchBytes));
+    } finally {
+      this.layout.done();
+    }
   }
 
   /** Nothing may be assumed about the bytes: the segment is never continued, so that its scan can tell a torn tail from damage. */

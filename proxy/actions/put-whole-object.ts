@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { MemoryUse } from '../../common/memory/memory-use.ts';
 import { xxh64 } from '../../common/xxh64.ts';
 import { type ListingReport, listedRowOf, type NewObject } from '../../object-server/contract.ts';
 import type { Device } from '../../ring/contract.ts';
@@ -17,7 +18,7 @@ export interface WholeObjectPut {
   contentType: string;
   /** Replaced by a POST. */
   metadata: Record<string, string>;
-  /** At most MOST_WHOLE_BYTES. */
+  /** At most MOST_WHOLE_BYTES. Where all replicas are on this node they are freed once nobody needs them: nobody may look at them afterwards. */
   bytes: Uint8Array;
   /** MD5 that the client says the body has, lower case hex. */
   expectedEtag: string | undefined;
@@ -40,7 +41,8 @@ export async function putWholeObject(cluster: Cluster, put: WholeObjectPut): Pro
   const { account, container, object, policyIndex } = name;
   const ring = cluster.rings.object(policyIndex);
   const partition = ring.partitionOf(account, container, object);
-  return writeWithTimestamp(cluster, async (timestamp) => {
+  const use = new MemoryUse(bytes);
+  const stored = writeWithTimestamp(cluster, async (timestamp) => {
     let firstHere: Device | undefined; // of `readOrder`
     const attempts = attemptOnReplicas(cluster, ring, partition, (device, replica) => {
       if (cluster.isLocal(device)) firstHere ??= device;
@@ -55,8 +57,10 @@ export async function putWholeObject(cluster: Cluster, put: WholeObjectPut): Pro
         readFirst: device === firstHere,
       };
       const target = { device: device.device, partition, account, container, object, policyIndex };
-      return cluster.objectStoreAt(device).put(target, version, whole);
+      if (!cluster.isLocal(device)) use.keep(); // a connection may still be sending it
+      return use.by(cluster.objectStoreAt(device).put(target, version, whole));
     });
+    for (const attempt of attempts) use.by(attempt); // it may still go on to a handoff
     const quorum = quorumOf(attempts.length);
     const outcomes = await settleByQuorum(attempts, quorum, cluster.postQuorumMs);
     let stored = 0;
@@ -73,4 +77,6 @@ export async function putWholeObject(cluster: Cluster, put: WholeObjectPut): Pro
       );
     return stats;
   });
+  use.by(stored);
+  return stored;
 }

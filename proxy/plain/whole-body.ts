@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { releaseMemory } from '../../common/memory/release-memory.ts';
 import { refusal } from '../errors.ts';
 
 /**
@@ -29,6 +30,7 @@ export function wholeBody(request: IncomingMessage, sizeBytes: number, timeoutMs
         gathered.set(chunk, received);
       }
       received += chunk.length;
+      if (chunk !== first) releaseMemory(chunk);
     };
     const onEnd = () => settle(request.complete && received === sizeBytes ? undefined : refusal(499));
     const onClose = () => settle(refusal(499));

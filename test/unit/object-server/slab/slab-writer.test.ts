@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Disk } from '../../../../object-server/disk/contract.ts';
 import { packPosition, SegmentState } from '../../../../object-server/engine/shared-state.ts';
 import type { Location, Needle } from '../../../../object-server/slab/contract.ts';
 import { MOST_WAITING_NEEDLES } from '../../../../object-server/slab/limits.ts';
@@ -61,6 +62,19 @@ async function until(condition: () => boolean): Promise<void> {
 const bytes = (lengthBytes: number) => inline(Buffer.alloc(lengthBytes, lengthBytes % 251));
 
 describe('a slab writer', () => {
+  it('copies a batch of long needles into a piece of shared memory, and others not', async () => {
+    const written: Uint8Array[][] = [];
+    const { writer } = openSlab({ disk: recording(disk, written) });
+    await writer.append(sampleNeedle('first'));
+    written.length = 0; // the segment's beginning
+    await writer.append(sampleNeedle('long', bytes(65_536)));
+    await Promise.all([writer.append(sampleNeedle('long', bytes(65_536))), writer.append(sampleNeedle('short'))]);
+    const [alone, mixed] = written.filter((parts) => parts.some(({ length }) => length >= 65_536));
+    expect(alone?.map(({ buffer }) => buffer instanceof SharedArrayBuffer)).toEqual([true]);
+    expect(mixed?.some(({ buffer }) => buffer instanceof SharedArrayBuffer)).toBe(false);
+    await writer.close();
+  });
+
   it('writes needles of every size, which are read back and scanned', async () => {
     const { writer, share } = openSlab({ disk });
     const needles = [0, 1, 4096, 16_384, 16_385, 65_536].map((size) => sampleNeedle(`o${size}`, bytes(size)));
@@ -306,3 +320,21 @@ describe('a slab writer', () => {
     expect(good.status).toBe('fulfilled');
   });
 });
+
+/** The disk, noting what is written. */
+function recording(below: FakeDisk, written: Uint8Array[][]): Disk {
+  return new Proxy(below as Disk, {
+    get: (target, name: keyof Disk) =>
+      name !== 'open'
+        ? Reflect.get(target, name).bind(target)
+        : async (...args: Parameters<Disk['open']>) => {
+            const file = await target.open(...args);
+            const write = file.write.bind(file);
+            file.write = async (parts, position) => {
+              written.push([...parts]);
+              await write(parts, position);
+            };
+            return file;
+          },
+  });
+}
