@@ -1,4 +1,4 @@
 import { testSeeds } from '../../support/simulation/test-seeds.ts';
 import { objectEngine } from './object-engine.ts';
 
-testSeeds(objectEngine, 200);
+testSeeds(objectEngine, 60);
