@@ -12,14 +12,15 @@ import type { ObjectRow } from '../container-server/contract.ts';
  * - No byte is served that does not match its checksum.
  *
  * Refusals are `ApiError`s with these codes: `OlderVersion` 409 (details.timestamp: the newest one there), `ObjectExists` 412,
- * `ObjectNotFound` 404, `ContainerNotFound` 404 (the listing update found no container; the version has been taken back),
+ * `ObjectChanged` 412, `ObjectNotFound` 404, `ContainerNotFound` 404 (the listing update found no container; the version has been taken back),
  * `ChecksumMismatch` 422, `InsufficientStorage` 507, `DeviceUnavailable` 507 (also a node that does not answer), `DeviceBusy` 503,
  * `CorruptObject` 500 (quarantined: ask another replica).
  */
 export interface ObjectStore {
   /**
    * Begins a new version with data. Nothing is visible before `commit`.
-   * @throws OlderVersion, ObjectExists (with `onlyIfAbsent`), InsufficientStorage, DeviceUnavailable.
+   * @throws OlderVersion, ObjectExists (with `onlyIfAbsent`), ObjectChanged (with `onlyIfUnchangedSince`), InsufficientStorage,
+   *   DeviceUnavailable.
    */
   create(target: ObjectTarget, version: NewObject): Promise<ObjectUpload>;
   /**
@@ -111,7 +112,15 @@ export const LISTED_AS = {
 /** Header name in lower case to value. */
 export type Metadata = Readonly<Record<string, string>>;
 
-export interface NewObject {
+/** What has to hold when a version is begun, and still when it is committed; of two commits on one device the second finds the first. */
+export interface WriteCondition {
+  /** `If-None-Match: *`. */
+  onlyIfAbsent: boolean;
+  /** No data and no tombstone may be newer than this: what a client's `If-Match` was compared with is what is replaced. */
+  onlyIfUnchangedSince?: Timestamp | undefined;
+}
+
+export interface NewObject extends WriteCondition {
   timestamp: Timestamp;
   contentType: string;
   /** `Content-Length` where the client told it: lets a full device refuse before the body. */
@@ -120,8 +129,6 @@ export interface NewObject {
   fixedMetadata: Metadata;
   /** Replaced as a whole by a POST: `x-object-meta-*`, `content-encoding`, `x-delete-at`, `x-object-transient-sysmeta-*`, … */
   metadata: Metadata;
-  /** `If-None-Match: *`. */
-  onlyIfAbsent: boolean;
   /** The container replica that this object replica reports to; undefined where another replica does it. */
   listing?: ListingReport | undefined;
   /** Where false, another replica of this node is the one that is read first, and this one need not keep in memory what it knows. */
@@ -218,7 +225,7 @@ export interface ObjectUpload {
   /**
    * Makes the version durable, then visible, then listed (waited for within a bound; later from the pending record).
    * @throws ChecksumMismatch if `sizeBytes` is not what arrived (the proxy alone computes the MD5: `etag` is its word);
-   *   OlderVersion, ObjectExists if another write was faster; ContainerNotFound; nothing is visible then.
+   *   OlderVersion, ObjectExists, ObjectChanged if another write was faster; ContainerNotFound; nothing is visible then.
    */
   commit(footer: UploadFooter): Promise<void>;
   /** Forgets what was written. Never rejects; harmless after `commit`. */

@@ -20,6 +20,16 @@ export function objectExists(timestamp: Timestamp): ApiError {
   });
 }
 
+/** @param timestamp of what is there. */
+export function objectChanged(timestamp: Timestamp): ApiError {
+  return new ApiError({
+    status: 412,
+    code: 'ObjectChanged',
+    message: `The object was written or deleted at ${timestamp}, later than this write may replace.`,
+    details: { timestamp },
+  });
+}
+
 /** @param timestamp of the tombstone, or of the expired version, where there is one. */
 export function objectNotFound(timestamp?: Timestamp, deleteAt?: string): ApiError {
   return new ApiError({

@@ -16,7 +16,7 @@ import type { LargeUpload } from '../large/contract.ts';
 import type { NeedleBody } from '../slab/contract.ts';
 import type { ActionContext } from './context.ts';
 import { dataNeedle } from './put-object.ts';
-import { assertAbsent, storeVersion } from './store-version.ts';
+import { assertCondition, storeVersion } from './store-version.ts';
 
 /** Begins an upload after checking what can be known before the body. */
 export async function storeObject(
@@ -32,7 +32,7 @@ export async function storeObject(
     // A tie is decided by what the body turns out to be.
     if (newest !== undefined && newest > version.timestamp) throw olderVersion(newest);
   }
-  if (version.onlyIfAbsent) await assertAbsent(context, target);
+  await assertCondition(context, target, version);
   return new StoredUpload(context, target, version);
 }
 
@@ -97,7 +97,9 @@ class StoredUpload implements ObjectUpload {
       const whenAdmitted = () => {
         admitted = true;
       };
-      await storeVersion(context, target, needle, { onlyIfAbsent: version.onlyIfAbsent, admitted: whenAdmitted });
+      const { onlyIfAbsent, onlyIfUnchangedSince } = version;
+      const condition = { onlyIfAbsent, onlyIfUnchangedSince };
+      await storeVersion(context, target, needle, { ...condition, admitted: whenAdmitted });
     } catch (error) {
       // Once a needle may name the file it stays; the housekeeper finds out whether one does.
       if (!admitted) await this.forgetBody(fileName);

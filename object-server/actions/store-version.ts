@@ -1,12 +1,12 @@
 import type { ObjectRow } from '../../container-server/contract.ts';
-import { listedRowOf, type ObjectTarget } from '../contract.ts';
+import { listedRowOf, type ObjectTarget, type WriteCondition } from '../contract.ts';
 import { admitVersion } from '../engine/admit-version.ts';
 import type { Device, KeyedNeedle } from '../engine/device.ts';
-import type { Fold } from '../engine/fold.ts';
+import { type Fold, foldVersions } from '../engine/fold.ts';
 import { nameSlotOf } from '../engine/object-key.ts';
-import { findObject, isExpired, rememberData } from '../engine/read-object.ts';
+import { findObject, isExpired, recallObject, rememberData } from '../engine/read-object.ts';
 import type { VersionOrder } from '../engine/version.ts';
-import { containerNotFound, objectExists } from '../errors.ts';
+import { containerNotFound, objectChanged, objectExists } from '../errors.ts';
 import type { IndexedVersion } from '../index/contract.ts';
 import type { Location } from '../slab/contract.ts';
 import { rowOf } from '../updates/listing-rows.ts';
@@ -18,24 +18,25 @@ import { tombstoneOf } from './tombstone.ts';
  * Makes a version with data durable, visible and listed. A body in a file of its own is durable already.
  *
  * @param admitted called once the version is sure to be tried: what becomes of its needle is not known if the rest fails.
- * @throws OlderVersion, ObjectExists, ContainerNotFound; what the slabs refuse.
+ * @throws OlderVersion, ObjectExists, ObjectChanged, ContainerNotFound; what the slabs refuse.
  */
 export async function storeVersion(
   context: ActionContext,
   target: ObjectTarget,
   needle: KeyedNeedle,
-  options: { onlyIfAbsent: boolean; readFirst?: boolean; admitted?: () => void },
+  options: WriteCondition & { readFirst?: boolean; admitted?: () => void },
 ): Promise<void> {
   const { device } = context;
   const slot = nameSlotOf(needle.objectKey);
   const changes = device.changesOf(slot);
   let before: Fold<IndexedVersion> | undefined;
   let location: Location;
-  if (options.onlyIfAbsent) {
-    // Held until the version is in the index: of two that find nothing there, the second waits, and finds the first.
+  if (options.onlyIfAbsent || options.onlyIfUnchangedSince !== undefined) {
+    // Held until the version is in the index: of two that find what they want there, the second waits, and finds the first, even where that
+    // is the newer one: its condition is looked at before its age.
     location = await device.claims.hold(needle.objectKey, async () => {
+      await assertCondition(context, target, options);
       before = await admitVersion(device, needle.objectKey, orderOf(needle));
-      await assertAbsent(context, target);
       options.admitted?.();
       return device.slabs.append(needle);
     });
@@ -63,10 +64,21 @@ export async function storeVersion(
   throw containerNotFound(`${target.account}/${target.container}`);
 }
 
-/** @throws ObjectExists. */
-export async function assertAbsent({ device, clock }: ActionContext, target: ObjectTarget): Promise<void> {
-  const { live } = await findObject(device, target);
-  if (live !== undefined && !isExpired(live, clock.nowMs())) throw objectExists(live.state.timestamp);
+/** @throws ObjectExists, ObjectChanged. */
+export async function assertCondition(
+  { device, clock }: ActionContext,
+  target: ObjectTarget,
+  { onlyIfAbsent, onlyIfUnchangedSince }: WriteCondition,
+): Promise<void> {
+  if (onlyIfAbsent) {
+    const { live } = await findObject(device, target);
+    if (live !== undefined && !isExpired(live, clock.nowMs())) throw objectExists(live.state.timestamp);
+  }
+  if (onlyIfUnchangedSince !== undefined) {
+    const { base } =
+      recallObject(device, target)?.fold ?? foldVersions(await device.index.newest(device.keyOf(target)));
+    if (base !== undefined && base.timestamp > onlyIfUnchangedSince) throw objectChanged(base.timestamp);
+  }
 }
 
 /** A tombstone of the version's own time beats it, and nothing that came after it. */

@@ -28,6 +28,7 @@ export const parseNewObject = parser(
     fixedMetadata: metadata,
     metadata,
     onlyIfAbsent: Type.Boolean(),
+    onlyIfUnchangedSince: Type.Optional(timestamp),
     listing,
   }),
 );

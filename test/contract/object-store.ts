@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { xxh64 } from '../../common/xxh64.ts';
 import type { ObjectStore, ObjectTarget } from '../../object-server/contract.ts';
 import { at } from '../support/listing-store.ts';
 import {
@@ -242,6 +243,50 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
       await store.remove(TARGET, { timestamp: at(5) });
       await put(store, TARGET, 6, small, { onlyIfAbsent: true });
       expect(await get(store, TARGET)).toEqual(small);
+    });
+
+    it('replaces with onlyIfUnchangedSince nothing that is newer than that, at the beginning and at the end', async () => {
+      const changed = { code: 'ObjectChanged', status: 412 };
+      await put(store, TARGET, 1, small);
+      for (const [index, body] of [small, large].entries()) {
+        const seen = 1 + 10 * index;
+        const condition = { onlyIfUnchangedSince: at(seen) };
+        const slower = await store.create(TARGET, newObject(seen + 2, condition));
+        // The later of the two timestamps, and the slower: it came second all the same.
+        const later = await store.create(TARGET, newObject(seen + 3, condition));
+        await put(store, TARGET, seen + 1, body, condition);
+        for (const upload of [slower, later]) {
+          await upload.write(small);
+          expect(await refusalOf(upload.commit({ etag: md5(small), sizeBytes: small.length }))).toMatchObject(changed);
+        }
+        expect(await refusalOf(store.create(TARGET, newObject(seen + 4, condition)))).toMatchObject({
+          ...changed,
+          details: { timestamp: at(seen + 1) },
+        });
+        const bytes = Buffer.from('whole');
+        const whole = { bytes, etag: md5(bytes), checksum: xxh64(bytes) };
+        expect(await refusalOf(store.put(TARGET, newObject(seen + 4, condition), whole))).toMatchObject(changed);
+        expect((await get(store, TARGET)).equals(body)).toBe(true);
+        await store.setMetadata(TARGET, { timestamp: at(seen + 5), metadata: {} });
+        await store.put(TARGET, newObject(seen + 10, { onlyIfUnchangedSince: at(seen + 1) }), whole);
+        expect(await get(store, TARGET)).toEqual(bytes);
+      }
+      await store.remove(TARGET, { timestamp: at(30) });
+      expect(await refusalOf(put(store, TARGET, 31, small, { onlyIfUnchangedSince: at(29) }))).toMatchObject(changed);
+      await put(store, TARGET, 31, small, { onlyIfUnchangedSince: at(30) });
+      await put(store, { ...TARGET, object: 'never' }, 1, small, { onlyIfUnchangedSince: at(0) });
+    });
+
+    it('of writers that race with onlyIfUnchangedSince takes one', async () => {
+      await put(store, TARGET, 1, small);
+      const uploads = await Promise.all(
+        [5, 2, 7, 3, 6, 4].map((ticks) => store.create(TARGET, newObject(ticks, { onlyIfUnchangedSince: at(1) }))),
+      );
+      const footer = { etag: md5(Buffer.alloc(0)), sizeBytes: 0 };
+      const outcomes = await Promise.allSettled(uploads.map((upload) => upload.commit(footer)));
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      for (const outcome of outcomes)
+        if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'ObjectChanged' });
     });
 
     it('tells whether a removal found something, and the time of the tombstone afterwards', async () => {

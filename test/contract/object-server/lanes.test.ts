@@ -14,6 +14,8 @@ import {
   TARGET,
 } from '../../support/object-store.ts';
 
+const NONE = Buffer.alloc(0);
+
 describe('stores of several threads on the same devices', () => {
   let node: ObjectNode;
   let lanes: LocalObjectStore[];
@@ -76,11 +78,32 @@ describe('stores of several threads on the same devices', () => {
       const winners = outcomes.flatMap(({ status }, index) => (status === 'fulfilled' ? [index] : []));
       expect(winners).toHaveLength(1);
       for (const outcome of outcomes)
-        if (outcome.status === 'rejected')
-          expect(['ObjectExists', 'OlderVersion']).toContain((outcome.reason as { code: string }).code);
+        if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'ObjectExists' });
       const winner = bodies[winners[0] ?? -1];
       for (const reader of lanes) expect(await get(reader, TARGET)).toEqual(winner);
       await lane(round).remove(TARGET, { timestamp: at(first + 50) });
+    }
+  });
+
+  it('let exactly one of those win that replace the same version', async () => {
+    await putWhole(lane(0), 1, randomBytes(50));
+    let seen = at(1);
+    for (let round = 1; round <= 20; round += 1) {
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 9 }, async (_, index) => {
+          const ticks = round * 100 + ((index * 5) % 9);
+          const body = randomBytes(index % 3 === 0 ? 70_000 : 50);
+          await put(lane(index), TARGET, ticks, body, { onlyIfUnchangedSince: seen });
+          return { timestamp: at(ticks), body };
+        }),
+      );
+      const winners = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+      expect(winners).toHaveLength(1);
+      for (const outcome of outcomes)
+        if (outcome.status === 'rejected')
+          expect(['ObjectChanged', 'OlderVersion']).toContain((outcome.reason as { code: string }).code);
+      for (const reader of lanes) expect((await get(reader, TARGET)).equals(winners[0]?.body ?? NONE)).toBe(true);
+      seen = winners[0]?.timestamp ?? seen;
     }
   });
 

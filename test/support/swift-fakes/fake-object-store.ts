@@ -14,6 +14,7 @@ import {
   type ObjectTarget,
   type ObjectUpload,
   type WholeBody,
+  type WriteCondition,
 } from '../../../object-server/contract.ts';
 
 interface Stored {
@@ -60,7 +61,7 @@ export class FakeObjectStore implements ObjectStore {
     if (this.faults.hangs) await new Promise(() => {});
     const stored = this.objects.get(keyOf(target));
     assertNewer(stored, version.timestamp);
-    if (version.onlyIfAbsent && stateOf(stored)) throw refused(412, 'ObjectExists');
+    assertCondition(stored, version);
     this.openUploads += 1;
     return this.upload(target, version);
   }
@@ -188,6 +189,7 @@ export class FakeObjectStore implements ObjectStore {
         const bytes = Buffer.concat(parts);
         if (bytes.length !== footer.sizeBytes) throw refused(422, 'ChecksumMismatch');
         const before = this.objects.get(keyOf(target));
+        assertCondition(before, version);
         assertNewer(before, version.timestamp);
         const fixedMetadata = { ...version.fixedMetadata, ...footer.fixedMetadata };
         const stored: Stored = {
@@ -253,6 +255,13 @@ function rowOf(target: ObjectTarget, state: ObjectState): ObjectRow {
     etag: fixedMetadata[LISTED_AS.etag] ?? state.etag,
     sizeBytes: Number(fixedMetadata[LISTED_AS.sizeBytes] ?? state.sizeBytes),
   };
+}
+
+function assertCondition(stored: Stored | undefined, { onlyIfAbsent, onlyIfUnchangedSince }: WriteCondition): void {
+  if (onlyIfAbsent && stateOf(stored)) throw refused(412, 'ObjectExists');
+  const timestamp = stored?.data?.timestamp ?? stored?.deleted ?? '';
+  if (onlyIfUnchangedSince !== undefined && timestamp > onlyIfUnchangedSince)
+    throw refused(412, 'ObjectChanged', { timestamp });
 }
 
 function assertNewer(stored: Stored | undefined, timestamp: Timestamp): void {
