@@ -5,10 +5,11 @@ import {
   type NewObject,
   type ObjectUpload,
   type UploadFooter,
+  type WriteCondition,
 } from '../../object-server/contract.ts';
 import type { Cluster } from '../backend/cluster.ts';
 import { withDeadline } from '../backend/deadline.ts';
-import { agreed, type Outcome, quorumOf, settleByQuorum } from '../backend/quorum.ts';
+import { agreed, isDecisive, type Outcome, quorumOf, settleByQuorum } from '../backend/quorum.ts';
 import { attemptOnReplicas } from '../backend/replicas.ts';
 import { listingReports } from '../backend/reports.ts';
 import { writeWithTimestamp } from '../backend/timestamp-retry.ts';
@@ -18,14 +19,15 @@ import type { RequestBody } from '../message.ts';
 import type { ObjectName } from './read-object.ts';
 import { transferBody } from './transfer-body.ts';
 
-export interface ObjectPut {
+export interface ObjectPut extends WriteCondition {
   name: ObjectName;
   contentType: string;
   /** Kept until the next version with data. */
   fixedMetadata: Record<string, string>;
   /** Replaced by a POST. */
   metadata: Record<string, string>;
-  onlyIfAbsent: boolean;
+  /** Of a conditional write: one replica decides before the others are asked, so that of writers that race one wins, and nothing of the rest is left. */
+  inTurn?: boolean;
   body: RequestBody;
   /** MD5 that the client says the body has, lower case hex. */
   expectedEtag: string | undefined;
@@ -63,7 +65,7 @@ export async function putObject(cluster: Cluster, put: ObjectPut): Promise<Store
     const etag = put.etag ?? received.etag;
     if (put.expectedEtag !== undefined && put.expectedEtag !== etag) throw refusal(422);
     const footer = put.body.footer?.();
-    const outcomes = await commit(cluster, uploads, {
+    const outcomes = await commit(cluster, uploads, put, {
       etag,
       sizeBytes,
       ...(footer === undefined ? {} : { fixedMetadata: footer }),
@@ -125,6 +127,7 @@ async function openUploads(cluster: Cluster, put: ObjectPut, timestamp: Timestam
     fixedMetadata: put.fixedMetadata,
     metadata: put.metadata,
     onlyIfAbsent: put.onlyIfAbsent,
+    onlyIfUnchangedSince: put.onlyIfUnchangedSince,
   };
   const attempts = attemptOnReplicas(
     cluster,
@@ -160,7 +163,7 @@ async function openUploads(cluster: Cluster, put: ObjectPut, timestamp: Timestam
 }
 
 function isPrecondition(error: unknown): boolean {
-  return isRefusal(error, 'ObjectExists') || isRefusal(error, 'OlderVersion');
+  return isRefusal(error, 'ObjectExists') || isRefusal(error, 'ObjectChanged') || isRefusal(error, 'OlderVersion');
 }
 
 /** Gives a piece of the body to all uploads; goes on without those that fail. @throws ApiError 503 or 507 when too few are left. */
@@ -184,17 +187,49 @@ async function sendPiece(
 
 /**
  * Commits on all replicas and waits for the quorum, and a little longer for the rest.
- * A replica that meanwhile got a newer version has this one in its past: the write happened, and was overwritten.
+ * A replica that meanwhile got a newer version has this one in its past: the write happened, and was overwritten. Not so where it had to
+ * replace what was there before.
  */
-async function commit(cluster: Cluster, uploads: Uploads, footer: UploadFooter): Promise<Outcome<void>[]> {
-  const commits = uploads.all.map(async (upload) => {
+async function commit(
+  cluster: Cluster,
+  uploads: Uploads,
+  { inTurn, onlyIfUnchangedSince }: ObjectPut,
+  footer: UploadFooter,
+): Promise<Outcome<void>[]> {
+  const commitTo = async (upload: ObjectUpload) => {
     try {
       await withDeadline(upload.commit(footer), cluster.nodeTimeoutMs);
     } catch (error) {
-      if (!isRefusal(error, 'OlderVersion')) throw error;
+      if (!isRefusal(error, 'OlderVersion') || onlyIfUnchangedSince !== undefined) throw error;
     }
-  });
+  };
+  const decided = inTurn ? await decide(uploads, commitTo) : undefined;
+  const commits = uploads.all.map((upload) => (upload === decided ? Promise.resolve() : commitTo(upload)));
   const outcomes = await settleByQuorum(commits, uploads.quorum, cluster.postQuorumMs);
+  const stored = outcomes.filter(({ ok }) => ok).length;
+  // It is there already, and may prevail: nobody can say that it was refused.
+  if (decided && stored < uploads.quorum) throw refusal(503, { cause: outcomes.find((outcome) => !outcome.ok)?.error });
   agreed(outcomes, uploads.quorum);
   return uploads.byReplica(outcomes);
+}
+
+/**
+ * Commits to the first replica that can say whether the condition holds. Writers that race ask the same one.
+ *
+ * @returns that one.
+ * @throws its refusal; ApiError 503 where another, that gave no answer, may have stored it; 503 or 507 when too few are left.
+ */
+async function decide(uploads: Uploads, commitTo: (upload: ObjectUpload) => Promise<void>): Promise<ObjectUpload> {
+  let unanswered: unknown;
+  for (const upload of uploads.all) {
+    try {
+      await commitTo(upload);
+      return upload;
+    } catch (error) {
+      if (isDecisive(error)) throw unanswered === undefined ? error : refusal(503, { cause: unanswered });
+      unanswered = error;
+      uploads.drop(upload, error);
+    }
+  }
+  throw refusal(503, { cause: unanswered });
 }

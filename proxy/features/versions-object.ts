@@ -14,7 +14,7 @@ import {
   type RequestBody,
   type ResourcePath,
 } from '../message.ts';
-import { newObjectFields } from '../routes/object-put.ts';
+import { newObjectFields, UNCHANGED_SINCE_HEADER } from '../routes/object-put.ts';
 import { decode } from '../routes/path.ts';
 import { parseVersionName, versionNameOf } from '../routes/reserved-names.ts';
 import type { Services } from '../routes/route.ts';
@@ -110,20 +110,35 @@ export async function putObject(work: Work, versioned: Versioned): Promise<Proxy
   const { version, sizeBytes } = await storeVersion(work, versioned);
   const etag = version.response.headers['etag']?.replaceAll('"', '') ?? '';
   const listed = new Map(splitEtag(headers[LISTED_AS.etag] ?? '').parameters);
-  return putLink(request, versioned, next, {
-    versionId: version.versionId,
-    etag,
-    sizeBytes: headers[SLO_SIZE_HEADER] ?? String(sizeBytes),
-    contentType: contentType.split(';', 1)[0] ?? contentType,
-    listed,
-  });
+  try {
+    return await putLink(request, versioned, next, {
+      versionId: version.versionId,
+      etag,
+      sizeBytes: headers[SLO_SIZE_HEADER] ?? String(sizeBytes),
+      contentType: contentType.split(';', 1)[0] ?? contentType,
+      listed,
+    });
+  } catch (error) {
+    if (isRefusal(error, 'ObjectExists') || isRefusal(error, 'ObjectChanged'))
+      await forgetVersion(work, versionPath(versioned, version.versionId));
+    throw error;
+  }
+}
+
+/** Removes a version that never became the object: another write was faster. Best effort: the answer is that write's. */
+async function forgetVersion({ request, next }: Work, path: Required<ResourcePath>): Promise<void> {
+  try {
+    await next(ownRequest(request, { method: 'DELETE', path }));
+  } catch (error) {
+    request.context.log.warn({ err: error, path }, 'a version that was refused stays');
+  }
 }
 
 async function storeVersion(
   { request, services, next }: Work,
   versioned: Versioned,
 ): Promise<{ version: { versionId: Timestamp; response: ProxyResponse }; sizeBytes: number }> {
-  const { 'x-delete-at': _at, 'x-delete-after': _after, ...sent } = request.headers;
+  const { 'x-delete-at': _at, 'x-delete-after': _after, [UNCHANGED_SINCE_HEADER]: _since, ...sent } = request.headers;
   const known = await services.containers.find(versioned.path.account, versioned.path.container);
   const headers = withDefaultLock(sent, known?.settings[OBJECT_LOCK], services.cluster.clock.nowMs());
   const { body, counted } = counting(request.body);

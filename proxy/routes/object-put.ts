@@ -12,6 +12,9 @@ import { clientNameOf } from './reserved-names.ts';
 import type { Route } from './route.ts';
 import { SYNC_TIMESTAMP } from './sync-timestamp.ts';
 
+/** Of a feature's PUT: a timestamp; what was written or deleted since stays. */
+export const UNCHANGED_SINCE_HEADER = 'x-backend-unchanged-since';
+
 export const putObject: Route = {
   asksAcl: true,
   async handle(request, services, grant) {
@@ -22,7 +25,8 @@ export const putObject: Route = {
     const name = await openContainer(request, services, grant, 'writeAcl');
     if (!name) throw refusal(404);
     checkLength(headers, body.sizeBytes, services.maxFileBytes);
-    const given = headers[SYNC_TIMESTAMP];
+    const { [SYNC_TIMESTAMP]: given, [UNCHANGED_SINCE_HEADER]: onlyIfUnchangedSince } = headers;
+    const isConditional = ifNoneMatch !== undefined || onlyIfUnchangedSince !== undefined;
     const fields = newObjectFields(headers, clientNameOf(name), services.cluster.clock, request.isOwn);
     const stored = await expiring(services.cluster, name, fields.metadata['x-delete-at'], () =>
       services.objects.put({
@@ -30,6 +34,8 @@ export const putObject: Route = {
         ...fields,
         fixedMetadata: fixedMetadata(headers),
         onlyIfAbsent: ifNoneMatch !== undefined,
+        onlyIfUnchangedSince,
+        inTurn: isConditional && !request.isOwn,
         body,
         mostBytes: services.maxFileBytes,
         ...(given === undefined ? {} : { timestamp: given }),

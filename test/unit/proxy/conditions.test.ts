@@ -33,6 +33,11 @@ describe('conditions and ranges', () => {
     expect((await get({ 'if-none-match': '*' }, '/c/absent')).status).toBe(404);
   });
 
+  it('If-Match of a PUT is not looked at, as in Swift', async () => {
+    expect((await swift.put('/c/o', 'new', { 'if-match': '"other"' })).status).toBe(201);
+    expect((await swift.put('/c/new', 'new', { 'if-match': ETAG })).status).toBe(201);
+  });
+
   it('If-Modified-Since and If-Unmodified-Since compare the time that was rounded up', async () => {
     const at = 'Sat, 21 Nov 2026 00:00:01 GMT';
     const before = 'Sat, 21 Nov 2026 00:00:00 GMT';

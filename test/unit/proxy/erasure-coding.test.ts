@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bodyOf } from '../../../proxy/message.ts';
 import { fakeRing } from '../../support/swift-fakes/fake-ring.ts';
 import { FakeSwift } from '../../support/swift-fakes/fake-swift.ts';
 import { plainCodec } from '../../support/swift-fakes/plain-codec.ts';
@@ -187,6 +188,18 @@ describe('erasure coding', () => {
     await swift.put('/c/o', BODY);
     expect((await swift.put('/c/o', 'other', { etag: md5('something') })).status).toBe(422);
     expect((await swift.put('/c/o', 'other', { 'if-none-match': '*' })).status).toBe(412);
+    const late = swift.services.objects.put({
+      name: { account: 'AUTH_p1', container: 'c', object: 'o', policyIndex: 3 },
+      contentType: 'text/plain',
+      fixedMetadata: {},
+      metadata: {},
+      onlyIfAbsent: false,
+      onlyIfUnchangedSince: '0000000001.00000',
+      body: bodyOf(Buffer.from('other')),
+      expectedEtag: undefined,
+      mostBytes: 9,
+    });
+    await expect(late).rejects.toMatchObject({ status: 412, code: 'ObjectChanged' });
     expect(fragments()).toHaveLength(6);
     expect((await get()).bytes.equals(BODY)).toBe(true);
   });
