@@ -12,6 +12,7 @@ import {
   crcKindOf,
 } from '../checksums/algorithms.ts';
 import { CrcCombiner } from '../checksums/combine.ts';
+import { writeConditions } from '../conditions.ts';
 import { s3Error } from '../errors.ts';
 import { CHECKSUM_PREFIX, CHECKSUM_TYPE, checksumFields, etagOf, S3_ETAG, storedChecksum } from '../headers.ts';
 import { MOST_LONG_XML_BYTES, MOST_PART_NUMBER } from '../limits.ts';
@@ -32,7 +33,6 @@ import {
 import { versionHeaders } from '../versions.ts';
 import { readXml, type XmlElement } from '../xml/read.ts';
 import { element, xmlAnswer } from '../xml/write.ts';
-import { refuseConditions } from './put-object.ts';
 
 interface NamedPart {
   number: number;
@@ -52,7 +52,6 @@ type StoredPart = NamedPart & { row: Row };
 export const completeUpload: Operation = async (request, services) => {
   const upload = uploadOfRequest(request);
   const named = namedParts(await readXml(request.body, 'CompleteMultipartUpload', MOST_LONG_XML_BYTES));
-  refuseConditions(request.headers);
   const etag = multipartEtag(named);
   const kept = await findUpload(request, services, upload).catch(async (error: unknown) => {
     // Asked for again, by a client that did not hear the answer.
@@ -63,6 +62,7 @@ export const completeUpload: Operation = async (request, services) => {
   const parts = await storedParts(request, services, upload, named);
   checkSize(request, parts);
   const checksum = await checksumOf(request, services, { upload, parts, kept });
+  const conditions = await writeConditions(request, services, upload);
   const manifest = parts.map(({ number, row }) => ({
     path: `/${partsContainer(upload.bucket)}/${partObject(upload, number)}`,
     etag: row.hash,
@@ -85,7 +85,7 @@ export const completeUpload: Operation = async (request, services) => {
           ...checksum,
           [S3_ETAG]: etag,
           'content-length': String(body.length),
-          ...(request.headers['if-none-match'] === undefined ? {} : { 'if-none-match': '*' }),
+          ...conditions,
         },
         body: bodyOf(body),
       }),

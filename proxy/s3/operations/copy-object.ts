@@ -1,6 +1,7 @@
 import { COPY_IF_ABSENT } from '../../features/copy.ts';
 import type { Headers } from '../../message.ts';
 import { checkObjectAcl } from '../acl.ts';
+import { writeConditions } from '../conditions.ts';
 import { askCopy, type CopySource, copySourceOf } from '../copy-source.ts';
 import { s3Error } from '../errors.ts';
 import { etagOf, refuseNotBuilt, storedHeaders, TAGS } from '../headers.ts';
@@ -12,14 +13,13 @@ import { withRemovalOfParts } from '../parts.ts';
 import { isoTimeOfHttp } from '../times.ts';
 import { asVersionError, versionHeaders, versionQuery } from '../versions.ts';
 import { element, xmlAnswer } from '../xml/write.ts';
-import { refuseConditions, taggingOf } from './put-object.ts';
+import { taggingOf } from './put-object.ts';
 
 /** Spec: Amazon S3, CopyObject. */
 export const copyObject: Operation = async (request, services) => {
   const { bucket, key } = objectOf(request);
   const source = copySourceOf(request);
   const { headers } = request;
-  refuseConditions(headers);
   refuseNotBuilt(headers);
   await checkObjectAcl(request, services, { bucket, canned: headers['x-amz-acl'] });
   const isReplacing = directiveOf(headers, 'x-amz-metadata-directive') === 'REPLACE';
@@ -29,7 +29,8 @@ export const copyObject: Operation = async (request, services) => {
       message:
         "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
     });
-  const sent: Record<string, string> = headers['if-none-match'] === undefined ? {} : { [COPY_IF_ABSENT]: 'true' };
+  const { 'if-none-match': ifAbsent, ...conditions } = await writeConditions(request, services, { bucket, key });
+  const sent: Record<string, string> = ifAbsent === undefined ? { ...conditions } : { [COPY_IF_ABSENT]: 'true' };
   if (isReplacing) Object.assign(sent, storedHeaders(request), { 'x-fresh-metadata': 'true' });
   Object.assign(sent, await lockHeaders(request, services, bucket));
   Object.assign(sent, await tagsOf(request, services, { source, isReplacing, isRetagging }));

@@ -2,6 +2,7 @@ import { ApiError } from '../../../common/errors.ts';
 import { ticksOf, timestampFromTicks } from '../../../common/timestamp.ts';
 import { contentOf, type Headers } from '../../message.ts';
 import { AS_OF_HEADER } from '../../routes/object-delete.ts';
+import { momentOfMatching } from '../conditions.ts';
 import { s3Error } from '../errors.ts';
 import type { Operation, S3Request, S3Services } from '../message.ts';
 import { objectOf } from '../names.ts';
@@ -63,9 +64,6 @@ async function asOfMatching(
 ): Promise<Headers> {
   if (version !== undefined)
     throw s3Error('NotImplemented', { message: 'A version goes without conditions.', fields: { Header: 'If-Match' } });
-  const what = { method: 'HEAD', container: bucket, object: key };
-  // Where versions are kept, the object is a link to one: the link's moment counts, and is asked for before what it leads to.
-  const link = await askHead(request, services, { ...what, query: { symlink: 'get' } });
-  await askHead(request, services, { ...what, headers: { 'if-match': ifMatch } });
-  return { [AS_OF_HEADER]: timestampFromTicks(ticksOf(link['x-timestamp'] ?? '') + 1) };
+  const moment = await momentOfMatching(request, services, { bucket, key, ifMatch });
+  return { [AS_OF_HEADER]: timestampFromTicks(ticksOf(moment) + 1) };
 }

@@ -1,6 +1,7 @@
 import { contentOf, type Headers, type RequestBody } from '../../message.ts';
 import { checkObjectAcl } from '../acl.ts';
 import type { Algorithm } from '../checksums/algorithms.ts';
+import { writeConditions } from '../conditions.ts';
 import { s3Error } from '../errors.ts';
 import { checksumHeaders, etagOf, etagOfContentMd5, storedChecksum, storedHeaders, TAGS } from '../headers.ts';
 import { expirationHeader } from '../lifecycle/due.ts';
@@ -18,17 +19,17 @@ import { versionHeaders } from '../versions.ts';
 export const putObject: Operation = async (request, services) => {
   const { bucket, key } = objectOf(request);
   const { headers, body } = request;
-  refuseConditions(headers);
   const upload = uploadOf(body, headers);
   await checkObjectAcl(request, services, { bucket, canned: headers['x-amz-acl'] });
   const stored = { ...storedHeaders(request), ...taggingOf(headers), ...upload.headers };
   Object.assign(stored, await lockHeaders(request, services, bucket));
+  Object.assign(stored, await writeConditions(request, services, { bucket, key }));
   return withRemovalOfParts(request, services, { bucket, key }, async () => {
     const answer = await ask(request, services, {
       method: 'PUT',
       container: bucket,
       object: key,
-      headers: { ...stored, ...(headers['if-none-match'] === undefined ? {} : { 'if-none-match': '*' }) },
+      headers: stored,
       body: upload.body,
     });
     await answer.body?.close();
@@ -42,14 +43,6 @@ export const putObject: Operation = async (request, services) => {
     return { status: 200, headers: told, body: contentOf('') };
   });
 };
-
-/** Writes can be made to depend on nothing being there, and on nothing else. @throws ApiError `NotImplemented`. */
-export function refuseConditions(headers: Headers): void {
-  if (headers['if-match'] !== undefined) throw s3Error('NotImplemented', { fields: { Header: 'If-Match' } });
-  const none = headers['if-none-match'];
-  if (none !== undefined && none.trim() !== '*')
-    throw s3Error('NotImplemented', { fields: { Header: 'If-None-Match' } });
-}
 
 export interface Upload {
   /** For the object API: length, MD5, and the checksum where it is known before the body. */

@@ -47,6 +47,13 @@ it('objects that are encrypted at rest have the ETags, checksums, ranges and lis
   ]);
   const whole = await s3.send(new GetObjectCommand({ ...upload, IfMatch: done.ETag }));
   expect(await whole.Body?.transformToString()).toBe('hello');
+  for (const matching of [ETag, done.ETag]) {
+    const Key = matching === ETag ? 'k' : 'parts';
+    const replace = (IfMatch: string | undefined) =>
+      s3.send(new PutObjectCommand({ Bucket, Key, Body: 'hello', IfMatch }));
+    await expect(replace('"0"')).rejects.toMatchObject({ name: 'PreconditionFailed' });
+    expect((await replace(matching)).ETag).toBe(ETag);
+  }
   await s3.send(
     new PutObjectCommand({ ...object, Body: 'hello', ChecksumAlgorithm: 'SHA256', Tagging: 'mood=private' }),
   );

@@ -124,7 +124,7 @@ describe('objects', () => {
     await expect(text('ranged', { IfMatch: '"0"' })).rejects.toEqual(code('PreconditionFailed'));
     await expect(text('ranged', { IfNoneMatch: ETag })).rejects.toMatchObject({ $metadata: { httpStatusCode: 304 } });
     await expect(put('ranged', 'x', { IfNoneMatch: '*' })).rejects.toEqual(code('PreconditionFailed'));
-    await expect(put('ranged', 'x', { IfMatch: ETag })).rejects.toEqual(code('NotImplemented'));
+    await expect(put('ranged', 'x', { IfNoneMatch: ETag })).rejects.toEqual(code('NotImplemented'));
   });
 
   it('keep their checksum and give it back; a wrong one is refused and leaves nothing', async () => {
