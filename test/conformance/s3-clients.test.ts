@@ -123,6 +123,33 @@ describe('the S3 API', () => {
     expect((await client(martlet, 'swift', ['list', `${Bucket}+segments`])).stdout).toBe('');
   });
 
+  it('loses no step of a counter that many clients replace by what they have read', async () => {
+    const counter = { Bucket: 'counted', Key: 'counter' };
+    await sdk().send(new CreateBucketCommand(counter));
+    const clients = Array.from({ length: 6 }, () => sdk());
+    const made = clients.map((s3) => s3.send(new PutObjectCommand({ ...counter, Body: '0', IfNoneMatch: '*' })));
+    expect((await Promise.allSettled(made)).filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    const steps = 10;
+    let refusals = 0;
+    const count = async (s3: S3Client) => {
+      for (let step = 0; step < steps; ) {
+        const { Body, ETag } = await s3.send(new GetObjectCommand(counter));
+        const next = String(Number(await Body?.transformToString()) + 1);
+        try {
+          await s3.send(new PutObjectCommand({ ...counter, Body: next, IfMatch: ETag }));
+          step += 1;
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'PreconditionFailed' });
+          refusals += 1;
+        }
+      }
+    };
+    await Promise.all(clients.map(count));
+    const { Body } = await sdk().send(new GetObjectCommand(counter));
+    expect(await Body?.transformToString()).toBe(String(clients.length * steps));
+    expect(refusals).toBeGreaterThan(0);
+  });
+
   it('keeps lifecycle rules, and removes by them what is due', async () => {
     const s3 = sdk();
     const Bucket = 'ruled';

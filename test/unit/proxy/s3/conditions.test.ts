@@ -151,6 +151,20 @@ describe('a write that has to match', () => {
       for (const spy of spies) spy.mockRestore();
     };
   };
+  /** Has `work` happen, for the rest of the test, before each commit on each replica. */
+  const beforeCommits = (work: () => Promise<void>) => {
+    for (const store of swift.objects.values()) {
+      const create = store.create.bind(store);
+      vi.spyOn(store, 'create').mockImplementation(async (target, version) => {
+        const upload = await create(target, version);
+        const commit: typeof upload.commit = async (footer) => {
+          await work();
+          await upload.commit(footer);
+        };
+        return { ...upload, commit };
+      });
+    }
+  };
 
   it('replaces what matches, and nothing else', async () => {
     await expect(replace('x', '"0"')).rejects.toEqual(code('PreconditionFailed'));
@@ -219,18 +233,10 @@ describe('a write that has to match', () => {
 
   it('wins over all that race with it, or leaves nothing, whatever order replicas hear of them in', async () => {
     let commits = 0;
-    for (const store of swift.objects.values()) {
-      const create = store.create.bind(store);
-      vi.spyOn(store, 'create').mockImplementation(async (target, version) => {
-        const upload = await create(target, version);
-        const commit: typeof upload.commit = async (footer) => {
-          commits += 1;
-          for (let turns = (commits * 37) % 11; turns > 0; turns -= 1) await setImmediate();
-          return upload.commit(footer);
-        };
-        return { ...upload, commit };
-      });
-    }
+    beforeCommits(async () => {
+      commits += 1;
+      for (let turns = (commits * 37) % 11; turns > 0; turns -= 1) await setImmediate();
+    });
     for (let round = 0; round < 5; round += 1) {
       for (const condition of [{ IfMatch: etag }, { IfNoneMatch: '*' }]) {
         const Key = 'IfMatch' in condition ? 'k' : `new ${round}`;
@@ -264,18 +270,10 @@ describe('a write that has to match', () => {
 
   it('is not called refused once one replica has it', async () => {
     let commits = 0;
-    for (const store of swift.objects.values()) {
-      const create = store.create.bind(store);
-      vi.spyOn(store, 'create').mockImplementation(async (target, version) => {
-        const upload = await create(target, version);
-        const commit: typeof upload.commit = async (footer) => {
-          commits += 1;
-          if (commits > 1) throw refused(412, 'ObjectChanged');
-          return upload.commit(footer);
-        };
-        return { ...upload, commit };
-      });
-    }
+    beforeCommits(async () => {
+      commits += 1;
+      if (commits > 1) throw refused(412, 'ObjectChanged');
+    });
     await expect(replace('x', etag)).rejects.toEqual(code('ServiceUnavailable'));
     expect(commits).toBe(3);
   });
