@@ -8,7 +8,7 @@ import {
   type ObjectUpload,
   type UploadFooter,
 } from '../contract.ts';
-import { foldVersions, newestTimestamp } from '../engine/fold.ts';
+import { foldVersions } from '../engine/fold.ts';
 import { largeLabelOf } from '../engine/large-label.ts';
 import { nameSlotOf } from '../engine/object-key.ts';
 import { checksumMismatch, olderVersion, toDeviceError } from '../errors.ts';
@@ -28,9 +28,9 @@ export async function storeObject(
   await device.space.assertRoom(version.sizeBytes ?? 0);
   const key = device.keyOf(target);
   if (!device.isNewest(nameSlotOf(key), version.timestamp)) {
-    const newest = newestTimestamp(foldVersions(await device.index.newest(key)));
+    const { base } = foldVersions(await device.index.newest(key));
     // A tie is decided by what the body turns out to be.
-    if (newest !== undefined && newest > version.timestamp) throw olderVersion(newest);
+    if (base !== undefined && base.timestamp > version.timestamp) throw olderVersion(base.timestamp);
   }
   await assertCondition(context, target, version);
   return new StoredUpload(context, target, version);

@@ -1,12 +1,13 @@
 import { olderVersion } from '../errors.ts';
 import type { IndexedVersion, ObjectKey } from '../index/contract.ts';
 import type { Device } from './device.ts';
-import { type Fold, foldVersions, newestTimestamp } from './fold.ts';
+import { type Fold, foldVersions } from './fold.ts';
 import { nameSlotOf } from './object-key.ts';
 import { compareVersions, type VersionOrder } from './version.ts';
 
 /**
- * Checks that a version with data would be the newest; the same version once more is no error.
+ * Checks that a version with data would be the newest data; the same version once more is no error. Metadata that was posted after it is
+ * not in its way: it is the metadata of these data then.
  *
  * @returns what is there now; undefined: nothing that could matter, known without a look-up.
  * @throws OlderVersion.
@@ -24,9 +25,8 @@ export async function admitVersion(
 
 /** @throws OlderVersion. */
 function assertNewer(fold: Fold<IndexedVersion>, version: VersionOrder): void {
-  const newest = newestTimestamp(fold);
-  if (newest === undefined || newest < version.timestamp) return;
   const { base } = fold;
-  const wins = newest === version.timestamp && base !== undefined && compareVersions(base, version) <= 0;
-  if (!wins) throw olderVersion(newest);
+  if (base === undefined || base.timestamp < version.timestamp) return;
+  const wins = base.timestamp === version.timestamp && compareVersions(base, version) <= 0;
+  if (!wins) throw olderVersion(base.timestamp);
 }

@@ -35,7 +35,7 @@ export function foldVersions<V extends VersionOrder>(versions: readonly V[]): Fo
   return { base, metadata, contentType, obsolete };
 }
 
-/** Time of the newest version that counts: what a new write must be later than. */
+/** Time of the newest version that counts: what a deletion, or other metadata, must be later than; new data only than the data. */
 export function newestTimestamp<V extends VersionOrder>({ base, metadata }: Fold<V>): string | undefined {
   return base?.kind === 'data' ? (metadata?.timestamp ?? base.timestamp) : base?.timestamp;
 }

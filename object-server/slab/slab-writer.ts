@@ -115,30 +115,23 @@ class GroupWriter implements SlabWriter {
 
   /** Writes batch after batch until nobody waits. Never rejects. */
   private async run(): Promise<void> {
-    let former: Batch | undefined;
     while (this.waiting.length > 0) {
       await this.gather();
       const { segment } = this;
       const picked = segment ? this.pick(segment) : NOTHING;
       if (!segment || picked.count === 0 || !segment.isReadyFor(paddedBatch(picked.sizeBytes))) {
-        this.index(former); // its callers need not wait for the space of others
-        former = undefined;
         await this.makeRoom(segment, picked);
         continue;
       }
       const batch = this.take(segment, picked);
-      const written = this.write(segment, batch, picked.sizeBytes);
-      this.index(former); // while this one is on its way to the disk
-      former = undefined;
       try {
-        await written;
-        former = batch;
+        await this.write(segment, batch, picked.sizeBytes);
+        this.index(batch); // which goes on while the next one gathers and is written
       } catch (error) {
         await this.fail(segment, batch, error);
       }
     }
     this.running = false;
-    this.index(former);
     this.tellIdle();
   }
 
@@ -245,8 +238,7 @@ class GroupWriter implements SlabWriter {
     for (const { reject } of batch.waiting) reject(cause);
   }
 
-  private index(batch: Batch | undefined): void {
-    if (!batch) return;
+  private index(batch: Batch): void {
     const { waiting, locations } = batch;
     this.indexing += 1;
     this.put(waiting, locations).then(

@@ -219,6 +219,22 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
       expect(await get(store, TARGET)).toEqual(small);
     });
 
+    it('takes an upload that metadata were posted past while it was sent: they are those of its data then', async () => {
+      await put(store, TARGET, 1, small);
+      const upload = await store.create(TARGET, newObject(2));
+      await store.setMetadata(TARGET, { timestamp: at(3), metadata: { 'x-object-meta-posted': 'meanwhile' } });
+      await upload.write(large);
+      await upload.commit({ etag: md5(large), sizeBytes: large.length });
+      expect(await get(store, TARGET)).toEqual(large);
+      const reading = await store.open(TARGET);
+      await reading.close();
+      expect(reading.state).toMatchObject({
+        dataTimestamp: at(2),
+        timestamp: at(3),
+        metadata: { 'x-object-meta-posted': 'meanwhile' },
+      });
+    });
+
     it('takes the same version twice without complaint, and of two with one timestamp always the same', async () => {
       const other = Buffer.from('another body');
       await put(store, TARGET, 5, small);

@@ -158,7 +158,9 @@ describe('a storage process that is killed while two of its threads write the sa
           expect(found.baseAt >= newest(said, ['put', 'remove']), `${because}: no acknowledged write is lost`).toBe(
             true,
           );
-          expect(found.newestAt >= newest(said, ['put', 'remove', 'post']), `${because}: nor metadata`).toBe(true);
+          // A removal that began before a POST, and ended after it, leaves neither.
+          if (found.etag !== undefined)
+            expect(found.newestAt >= newest(said, ['put', 'remove', 'post']), `${because}: nor metadata`).toBe(true);
           const origin = said.filter(({ timestamp, kind }) => timestamp === found.baseAt && kind !== 'post');
           if (found.etag !== undefined)
             expect(

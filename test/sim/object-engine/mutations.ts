@@ -23,7 +23,7 @@ export const MUTATIONS: readonly Mutation[] = [
       ['  await index.flush();\n  await saveNote(', '  await saveNote('],
       ['  const nextGeneration = Number(', '  await index.flush();\n  const nextGeneration = Number('],
     ],
-    seeds: 1000,
+    seeds: 4000,
   },
   {
     name: 'recovery does not flush before its note',

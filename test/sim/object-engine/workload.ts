@@ -265,7 +265,8 @@ export class Workload {
 
   private judgeDone(history: History, written: Written, before: Before): void {
     const { timestamp, kind, onlyIfAbsent } = written;
-    if (before.newest !== undefined && before.newest > timestamp) history.fail(`${timestamp} was taken, and is older`);
+    const floor = floorOf(kind, before);
+    if (floor !== undefined && floor > timestamp) history.fail(`${timestamp} was taken, and is older`);
     if (onlyIfAbsent && this.surelyThere(history, written, before))
       history.fail(`${timestamp} was taken, and something was there`);
     if (kind === 'metadata' && this.isQuiet(history, written, before) && before.base?.kind !== 'data')
@@ -314,7 +315,7 @@ export class Workload {
     } else if (code === 'OlderVersion') {
       settle('never');
       const later = history.possible().some((other) => other.timestamp >= timestamp);
-      if (!later || (quiet && (before.newest ?? '') < timestamp)) complain();
+      if (!later || (quiet && (floorOf(kind, before) ?? '') < timestamp)) complain();
     } else if (code === 'ObjectExists') {
       settle('never');
       if (!onlyIfAbsent || (quiet && before.base?.kind !== 'data')) complain();
@@ -397,4 +398,9 @@ async function bodyOf(reading: ObjectReading): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of reading.body(0, reading.state.sizeBytes)) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
+}
+
+/** What a write of this kind must be later than. Metadata that was posted later is not in the way of data. */
+function floorOf(kind: Written['kind'], { base, newest }: Before): string | undefined {
+  return kind === 'data' ? base?.timestamp : newest;
 }

@@ -60,7 +60,7 @@ export class FakeObjectStore implements ObjectStore {
     this.assertAvailable();
     if (this.faults.hangs) await new Promise(() => {});
     const stored = this.objects.get(keyOf(target));
-    assertNewer(stored, version.timestamp);
+    assertNewData(stored, version.timestamp);
     assertCondition(stored, version);
     this.openUploads += 1;
     return this.upload(target, version);
@@ -190,11 +190,12 @@ export class FakeObjectStore implements ObjectStore {
         if (bytes.length !== footer.sizeBytes) throw refused(422, 'ChecksumMismatch');
         const before = this.objects.get(keyOf(target));
         assertCondition(before, version);
-        assertNewer(before, version.timestamp);
+        assertNewData(before, version.timestamp);
         const fixedMetadata = { ...version.fixedMetadata, ...footer.fixedMetadata };
         const stored: Stored = {
           data: { timestamp: version.timestamp, version, fixedMetadata, bytes, etag: footer.etag },
           contentType: { value: version.contentType, timestamp: version.timestamp },
+          change: before?.change && before.change.timestamp > version.timestamp ? before.change : undefined,
           deleted: '',
         };
         this.objects.set(keyOf(target), stored);
@@ -262,6 +263,11 @@ function assertCondition(stored: Stored | undefined, { onlyIfAbsent, onlyIfUncha
   const timestamp = stored?.data?.timestamp ?? stored?.deleted ?? '';
   if (onlyIfUnchangedSince !== undefined && timestamp > onlyIfUnchangedSince)
     throw refused(412, 'ObjectChanged', { timestamp });
+}
+
+/** New data need not be newer than metadata that were posted past them. */
+function assertNewData(stored: Stored | undefined, timestamp: Timestamp): void {
+  assertNewer(stored && { ...stored, change: undefined }, timestamp);
 }
 
 function assertNewer(stored: Stored | undefined, timestamp: Timestamp): void {
